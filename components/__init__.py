@@ -1,0 +1,1 @@
+"""The Greengrass components that run on the device, and what they share."""

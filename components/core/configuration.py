@@ -1,0 +1,111 @@
+"""Turns a deployment's configuration into one frozen dataclass per component.
+
+One nucleus hands over typed values, the other hands over every scalar as a string; both end up the same here.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from components.core.errors import ConfigurationError
+
+T = TypeVar("T")
+
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+# Greengrass keeps a component's permissions beside its settings; they are the nucleus's business.
+_NOT_OURS = {"accessControl"}
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """Declare one setting: its default, what it does in one line, and the values that it takes (both ends included)."""
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+
+
+def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
+    """Build the configuration ``cls`` from a mapping of names to strings or typed values.
+
+    Raises ConfigurationError that names the key, the value and what is allowed.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
+    types = typing.get_type_hints(cls)
+    values = {}
+    for key, value in mapping.items():
+        if key in _NOT_OURS:
+            continue
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known settings: {', '.join(sorted(fields))}."
+            raise ConfigurationError(f"Unknown setting {key!r}; {hint}")
+        values[key] = _coerce(key, value, types[key], fields[key].metadata)
+    return cls(**values)
+
+
+def _coerce(key: str, value: object, kind: type, allowed: Mapping[str, Any]) -> object:
+    try:
+        result = _COERCIONS[kind](value)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"Setting {key!r} is {value!r}; expected {_expected(kind, allowed)}.") from error
+    low, high, choices = allowed["low"], allowed["high"], allowed["choices"]
+    in_range = (low is None or result >= low) and (high is None or result <= high)
+    if not in_range or (choices is not None and result not in choices):
+        raise ConfigurationError(f"Setting {key!r} is {value!r}; expected {_expected(kind, allowed)}.")
+    return result
+
+
+def _to_bool(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError(value)
+
+
+def _to_int(value: object) -> int:
+    if isinstance(value, bool):
+        raise TypeError(value)
+    number = float(str(value))
+    if number != int(number):
+        raise ValueError(value)
+    return int(number)
+
+
+def _to_float(value: object) -> float:
+    if isinstance(value, bool):
+        raise TypeError(value)
+    number = float(str(value))
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError(value)
+    return number
+
+
+def _to_str(value: object) -> str:
+    if isinstance(value, (dict, list)) or value is None:
+        raise TypeError(value)
+    return str(value).strip()
+
+
+_COERCIONS: dict[type, Any] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str}
+_KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _expected(kind: type, allowed: Mapping[str, Any]) -> str:
+    if allowed["choices"] is not None:
+        return "one of " + ", ".join(allowed["choices"])
+    low, high = allowed["low"], allowed["high"]
+    name = _KIND_NAMES[kind]
+    if low is not None and high is not None:
+        return f"{name} from {low} to {high}"
+    if low is not None:
+        return f"{name} of at least {low}"
+    return f"{name} of at most {high}" if high is not None else name

@@ -1,0 +1,272 @@
+"""What travels between the components: frozen, checked, at most 7,000 bytes on the wire.
+
+Binary on the bus: UTF-8 JSON with ``format`` and ``kind``; an embedding is base64 of little-endian fp16. Pictures never
+travel here: they pass through a directory in RAM, named by the query's id (``components/ram.py``).
+"""
+
+import base64
+import binascii
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from components.core.errors import MessageError
+
+FORMAT = 1
+MAX_MESSAGE_BYTES = 7_000
+MAX_K = 50
+MAX_DIM = 2_560
+MAX_ID_LENGTH = 64
+
+QUERY_TOPIC = "lookalike/query"
+PICTURE_TOPIC = "lookalike/picture"
+RESULT_TOPIC = "lookalike/result"
+STATUS_TOPIC = "lookalike/status"
+
+Embedding = npt.NDArray[np.float32]
+Filters = Mapping[str, tuple[str, ...]]
+
+ORIGINS = ("camera", "upload")
+DECISIONS = ("match", "no_match")
+STATES = ("starting", "running", "degraded")
+
+
+def _require(condition: bool, kind: str, problem: str) -> None:
+    if not condition:
+        raise MessageError(f"A {kind} message is not valid: {problem}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and all(c in "0123456789abcdef" for c in value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a query says of itself and its result repeats: where it came from, when, of which frame."""
+
+    query_id: str
+    origin: str = "camera"
+    camera: str = "camera"
+    frame_seq: int = 0
+    captured_at: float = 0.0
+    """Wall clock, seconds since 1970: only to show."""
+    captured_ns: int = 0
+    """Monotonic clock of this device, nanoseconds: for ages."""
+    inference_ms: float = 0.0
+    label: str | None = None
+    """The item that the camera really shows, where that is known (synthetic camera, labelled folder); "" if none."""
+
+    def _check_asked(self, kind: str) -> None:
+        _require(_is_id(self.query_id), kind, f"query_id must be 1 to {MAX_ID_LENGTH} characters")
+        _require(self.origin in ORIGINS, kind, f"origin {self.origin!r} is none of {', '.join(ORIGINS)}")
+        _require(_is_id(self.camera), kind, f"camera must be 1 to {MAX_ID_LENGTH} characters")
+        _require(
+            _is_count(self.frame_seq) and _is_count(self.captured_ns), kind, "frame_seq and captured_ns must be counts"
+        )
+        _require(_is_number(self.captured_at) and _is_number(self.inference_ms), kind, "times must be finite numbers")
+        _require(
+            self.label is None or (isinstance(self.label, str) and len(self.label) <= MAX_ID_LENGTH),
+            kind,
+            "label must be text",
+        )
+
+
+def _check_wanted(kind: str, k: object, filters: object) -> None:
+    _require(_is_count(k) and 1 <= k <= MAX_K, kind, f"k must be 1 to {MAX_K}, not {k!r}")  # type: ignore[operator]  # k is an int here
+    _require(isinstance(filters, Mapping), kind, "filters must map a name to the values that pass")
+    for name, values in filters.items():  # type: ignore[attr-defined]  # a Mapping here
+        good = (
+            isinstance(name, str) and isinstance(values, tuple) and values and all(isinstance(v, str) for v in values)
+        )
+        _require(bool(good), kind, f"filter {name!r} must list at least one text value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query(_Asked):
+    """The embedding of one frame or uploaded picture, on its way to the searcher."""
+
+    KIND: ClassVar[str] = "query"
+    embedding: Embedding = field(repr=False, compare=False)
+    """Shape (dim,), float32, unit length; fp16 on the wire."""
+    model: str
+    """Digest of the network with its preprocessing."""
+    k: int = 5
+    filters: Filters = field(default_factory=dict)
+    """AND over the names, OR over a name's values."""
+
+    def __post_init__(self) -> None:
+        self._check_asked(self.KIND)
+        _check_wanted(self.KIND, self.k, self.filters)
+        _require(_is_digest(self.model), self.KIND, "model must be a sha256 in hex")
+        e = self.embedding
+        good = isinstance(e, np.ndarray) and e.dtype == np.float32 and e.ndim == 1 and 0 < e.size <= MAX_DIM
+        _require(good, self.KIND, f"embedding must be a float32 vector of 1 to {MAX_DIM} numbers")
+        _require(
+            bool(abs(float(np.linalg.norm(e)) - 1.0) < 0.01), self.KIND, "embedding must be finite and of unit length"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureQuery:
+    """Asks the featurizer to embed the picture that lies in the RAM directory under ``query_id`` and to query."""
+
+    KIND: ClassVar[str] = "picture"
+    query_id: str
+    k: int = 5
+    filters: Filters = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(_is_id(self.query_id) and self.query_id.isalnum(), self.KIND, "query_id must be letters and digits")
+        _check_wanted(self.KIND, self.k, self.filters)
+
+
+@dataclass(frozen=True)
+class Match:
+    """One item that looks like the query, with its cosine score."""
+
+    item_id: str
+    score: float
+
+    def __post_init__(self) -> None:
+        _require(_is_id(self.item_id), "match", f"item_id must be 1 to {MAX_ID_LENGTH} characters")
+        _require(_is_number(self.score) and -1.01 <= self.score <= 1.01, "match", f"score {self.score!r} is no cosine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult(_Asked):
+    """The answer to one query: ``matches``, best first; with ``no_match`` they are the nearest candidates all the same."""
+
+    KIND: ClassVar[str] = "result"
+    model: str
+    generation: int
+    """``seq`` of the index generation that answered; 0 where there was none."""
+    decision: str
+    reason: str = ""
+    """Why there is no match; "" with a match."""
+    matches: tuple[Match, ...] = ()
+    backend: str = "exact"
+    """What found the candidates: exact or annoy."""
+
+    def __post_init__(self) -> None:
+        self._check_asked(self.KIND)
+        _require(_is_digest(self.model), self.KIND, "model must be a sha256 in hex")
+        _require(_is_count(self.generation), self.KIND, "generation must be a count")
+        _require(self.decision in DECISIONS, self.KIND, f"decision {self.decision!r} is none of {', '.join(DECISIONS)}")
+        _require(isinstance(self.reason, str) and len(self.reason) <= 300, self.KIND, "reason must be short text")
+        _require(isinstance(self.backend, str) and len(self.backend) <= 20, self.KIND, "backend must be a short name")
+        _require(len(self.matches) <= MAX_K, self.KIND, f"at most {MAX_K} matches")
+        _require(self.decision != "match" or bool(self.matches), self.KIND, "a match decision needs a match")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How a component is: said when it changes, and every few seconds for whoever came late."""
+
+    KIND: ClassVar[str] = "status"
+    component: str
+    state: str
+    reason: str = ""
+    details: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(_is_id(self.component), self.KIND, "component must be a name")
+        _require(self.state in STATES, self.KIND, f"state {self.state!r} is none of {', '.join(STATES)}")
+        _require(
+            isinstance(self.reason, str) and len(self.reason) <= 500,
+            self.KIND,
+            "reason must be text of at most 500 characters",
+        )
+        _require(isinstance(self.details, Mapping) and len(self.details) <= 40, self.KIND, "at most 40 details")
+        for name, value in self.details.items():
+            _require(
+                isinstance(value, (str, bool)) or _is_number(value),
+                self.KIND,
+                f"detail {name!r} must be text or a number",
+            )
+
+
+Message = Query | PictureQuery | SearchResult | Status
+M = TypeVar("M", Query, PictureQuery, SearchResult, Status)
+
+
+def encode(message: Message) -> bytes:
+    """The message as it travels; raises MessageError where it would pass 7,000 bytes."""
+    fields = dataclasses.asdict(message)
+    if isinstance(message, Query):
+        packed = message.embedding.astype("<f2").tobytes()
+        fields["embedding"] = base64.b64encode(packed).decode("ascii")
+        fields["dim"] = int(message.embedding.size)
+    data = json.dumps(
+        {"format": FORMAT, "kind": message.KIND, **fields}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MessageError(
+            f"A {message.KIND} message of {len(data)} bytes is too large; at most {MAX_MESSAGE_BYTES} may travel."
+        )
+    return data
+
+
+def decode(cls: type[M], data: bytes) -> M:
+    """The message of kind ``cls`` in ``data``; raises MessageError for anything that is not one of this version's."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MessageError(
+            f"A {cls.KIND} message of {len(data)} bytes is too large; at most {MAX_MESSAGE_BYTES} may travel."
+        )
+    fields = _parse(cls.KIND, data)
+    names = {f.name for f in dataclasses.fields(cls)}
+    known = {name: value for name, value in fields.items() if name in names}
+    try:
+        if cls is Query:
+            known["embedding"] = _unpack(known.get("embedding"), fields.get("dim"))
+        if "filters" in known:
+            known["filters"] = {name: tuple(values) for name, values in known["filters"].items()}
+        if "matches" in known:
+            known["matches"] = tuple(Match(m["item_id"], m["score"]) for m in known["matches"])
+        return cls(**known)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise MessageError(f"A {cls.KIND} message lacks a field or has one of the wrong kind: {error}.") from error
+
+
+def _parse(kind: str, data: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"A {kind} message is not JSON: {str(error)[:100]}.") from error
+    if not isinstance(fields, dict):
+        raise MessageError(f"A {kind} message must be a JSON object.")
+    if fields.get("format") != FORMAT:
+        raise MessageError(
+            f"A {kind} message has format {fields.get('format')!r}; this version understands {FORMAT}: "
+            "deploy the same version of all components."
+        )
+    if fields.get("kind") != kind:
+        raise MessageError(f"A {kind} message was expected, but it is of kind {fields.get('kind')!r}.")
+    return fields
+
+
+def _unpack(text: object, dim: object) -> Embedding:
+    try:
+        packed = base64.b64decode(str(text), validate=True)
+    except binascii.Error as error:
+        raise MessageError(f"A query message's embedding is not base64: {error}.") from error
+    if not isinstance(dim, int) or len(packed) != 2 * dim:
+        raise MessageError(f"A query message's embedding has {len(packed)} bytes; its dim {dim!r} asks for two each.")
+    return np.frombuffer(packed, dtype="<f2").astype(np.float32)
