@@ -1,7 +1,8 @@
 """The directory in RAM through which pictures pass: written aside, renamed, removed by the reader; never on flash."""
 
-import os
 from pathlib import Path
+
+from components.files import write_whole
 
 DEFAULT_RAM_DIR = "/dev/shm/lookalike"  # noqa: S108  # RAM on purpose: frames never touch flash
 
@@ -17,8 +18,6 @@ def picture_path(ram_dir: Path, query_id: str) -> Path:
 
 
 def write_aside(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that a reader sees the old bytes or the new ones, never a part."""
+    """Put ``data`` at ``path``, readable by this user alone, whole or not at all. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)
+    write_whole(path, data)

@@ -152,7 +152,7 @@ class Match:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult(_Asked):
-    """The answer to one query: ``matches``, best first; with ``no_match`` they are the nearest candidates all the same."""
+    """The answer to one query: ``matches``, best first; with ``no_match`` they are the nearest all the same."""
 
     KIND: ClassVar[str] = "result"
     model: str
@@ -174,6 +174,12 @@ class SearchResult(_Asked):
         _require(isinstance(self.backend, str) and len(self.backend) <= 20, self.KIND, "backend must be a short name")
         _require(len(self.matches) <= MAX_K, self.KIND, f"at most {MAX_K} matches")
         _require(self.decision != "match" or bool(self.matches), self.KIND, "a match decision needs a match")
+
+    @classmethod
+    def answering(cls, query: Query, **answer: Any) -> "SearchResult":
+        """The result of ``query``, which repeats what the query says of itself."""
+        asked = {f.name: getattr(query, f.name) for f in dataclasses.fields(_Asked)}
+        return cls(**asked, model=query.model, **{"generation": 0, **answer})
 
 
 @dataclass(frozen=True, kw_only=True)

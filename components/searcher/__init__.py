@@ -1,0 +1,1 @@
+"""From an embedding to its nearest neighbors and the matches among them."""

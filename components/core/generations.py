@@ -1,0 +1,177 @@
+"""A generation's manifest: which model, projection and segments make one published state of an index."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.core.errors import FormatError, ModelMismatchError
+
+FORMAT = 1
+KIND = "lookalike-generation"
+MAX_MANIFEST_BYTES = 64 * 2**20
+MAX_OBJECT_BYTES = 2**32
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """A content-addressed object: its sha256 in hex and its size in bytes."""
+
+    sha256: str
+    size: int
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise FormatError(f"An object of the manifest is named {self.sha256!r}, which is no sha256 in hex.")
+        if not 0 <= self.size <= MAX_OBJECT_BYTES:
+            raise FormatError(f"An object of the manifest claims {self.size} bytes, beyond what is allowed.")
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """The network whose embeddings the index holds, with its provenance."""
+
+    name: str
+    digest: str
+    """Identity: sha256 over network and preprocessing."""
+    dim: int
+    license: str
+    source: str
+    files: Mapping[str, ObjectRef]
+    """model.xml, model.bin, model.json."""
+
+
+@dataclass(frozen=True)
+class SegmentRef:
+    """A segment with its rows; a ``tail`` is scanned exactly, the others are Annoy's base."""
+
+    vectors: ObjectRef
+    rows: ObjectRef
+    first_ordinal: int
+    count: int
+    tail: bool = False
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How Annoy is built and asked; tuned by the builder on held-out queries."""
+
+    n_trees: int = 20
+    search_k: int = 8000
+    rescore: int = 80
+    """How many candidates are scored again exactly."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From which score on the best item is a match."""
+
+    min_score: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One published state of an index."""
+
+    seq: int
+    name: str
+    license: str
+    model: ModelRef
+    projection: ObjectRef
+    dim: int
+    """Length of the vectors in the segments."""
+    segments: tuple[SegmentRef, ...]
+    tombstones: tuple[int, ...]
+    """Ordinals of removed views, ascending."""
+    search: SearchSettings
+    thresholds: Thresholds
+    items: int
+    views: int
+
+    def __post_init__(self) -> None:
+        expected = 0
+        for segment in self.segments:
+            if segment.first_ordinal != expected or segment.count < 0:
+                raise FormatError(
+                    f"The segments of generation {self.seq} leave a gap or overlap at ordinal {expected}."
+                )
+            expected += segment.count
+        if any(not 0 <= ordinal < expected for ordinal in self.tombstones):
+            raise FormatError(f"Generation {self.seq} has a tombstone for a view that it does not have.")
+
+    def require_model(self, digest: str) -> None:
+        """Raise ModelMismatchError unless embeddings of the model ``digest`` may be compared with this index."""
+        if digest != self.model.digest:
+            raise ModelMismatchError(
+                f"The query comes from model {digest[:12]}, but index generation {self.seq} was built with model "
+                f"{self.model.digest[:12]} ({self.model.name}): build the index with the camera's model, or deploy the "
+                "generation's model to the featurizer."
+            )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest's file: JSON with sorted keys, so that the same generation gives the same bytes."""
+    document = {"format": FORMAT, "kind": KIND, **asdict(manifest)}
+    return (json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """The manifest in the bytes of a file; raises FormatError that says what is wrong with it."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise FormatError(f"A manifest of {len(data)} bytes is beyond the {MAX_MANIFEST_BYTES} that are allowed.")
+    try:
+        document = json.loads(data)
+        if document.get("kind") != KIND:
+            raise FormatError("The file is not the manifest of an index generation: give the folder that `build` made.")
+        if document["format"] != FORMAT:
+            raise FormatError(
+                f"The generation has format {document['format']}; this version reads {FORMAT}: update it."
+            )
+        return _manifest(document)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"A manifest is damaged ({error!r}): fetch or build the generation again.") from error
+
+
+def _manifest(document: dict[str, Any]) -> Manifest:
+    model = document["model"]
+    return Manifest(
+        seq=_count(document["seq"]),
+        name=str(document["name"]),
+        license=str(document["license"]),
+        model=ModelRef(
+            name=str(model["name"]),
+            digest=ObjectRef(model["digest"], 0).sha256,
+            dim=_count(model["dim"]),
+            license=str(model["license"]),
+            source=str(model["source"]),
+            files={str(name): _object(ref) for name, ref in model["files"].items()},
+        ),
+        projection=_object(document["projection"]),
+        dim=_count(document["dim"]),
+        segments=tuple(_segment(segment) for segment in document["segments"]),
+        tombstones=tuple(_count(ordinal) for ordinal in document["tombstones"]),
+        search=SearchSettings(**{name: _count(value) for name, value in document["search"].items()}),
+        thresholds=Thresholds(min_score=float(document["thresholds"]["min_score"])),
+        items=_count(document["items"]),
+        views=_count(document["views"]),
+    )
+
+
+def _segment(fields: dict[str, Any]) -> SegmentRef:
+    return SegmentRef(
+        vectors=_object(fields["vectors"]),
+        rows=_object(fields["rows"]),
+        first_ordinal=_count(fields["first_ordinal"]),
+        count=_count(fields["count"]),
+        tail=bool(fields["tail"]),
+    )
+
+
+def _object(fields: dict[str, Any]) -> ObjectRef:
+    return ObjectRef(str(fields["sha256"]), _count(fields["size"]))
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is not a count")
+    return value

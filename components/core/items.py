@@ -1,0 +1,94 @@
+"""Catalog items, and the rows of a segment: one NDJSON line per view."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.core.errors import FormatError
+
+DEFAULT_LANGUAGE = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One catalog item as the device knows it."""
+
+    item_id: str
+    title: Mapping[str, str] = field(default_factory=dict)
+    """Language code -> title; "" is the catalog's own language."""
+    category: str = ""
+    description: str = ""
+    url: str = ""
+    price: str = ""
+    available: bool = True
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    thumbnail: str = ""
+    """sha256 of the thumbnail object; "" where there is none."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One view of an item: the vector at ``ordinal`` over all segments is a picture of ``item``."""
+
+    ordinal: int
+    item: Item
+
+
+def encode_rows(rows: list[Row]) -> bytes:
+    """NDJSON, one line per row, keys in one order: the same rows give the same bytes."""
+    lines = (json.dumps(_row_fields(row), ensure_ascii=False, sort_keys=True, separators=(",", ":")) for row in rows)
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def decode_row(line: bytes) -> Row:
+    """The row in one line of NDJSON; raises FormatError."""
+    try:
+        fields = json.loads(line)
+        item = Item(
+            item_id=_text(fields["item_id"]),
+            title={_text(language): _text(title) for language, title in fields["title"].items()},
+            category=_text(fields["category"]),
+            description=_text(fields["description"]),
+            url=_text(fields["url"]),
+            price=_text(fields["price"]),
+            available=bool(fields["available"]),
+            attributes={_text(name): _text(value) for name, value in fields["attributes"].items()},
+            thumbnail=_text(fields["thumbnail"]),
+        )
+        return Row(int(fields["ordinal"]), item)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"A row of the index is damaged ({error!r}): fetch or build the generation again.") from error
+
+
+def decode_rows(data: bytes, *, first_ordinal: int, count: int) -> list[Row]:
+    """All rows of a segment of ``count`` views; raises FormatError where they do not fit it."""
+    rows = [decode_row(line) for line in data.splitlines()]
+    if [row.ordinal for row in rows] != list(range(first_ordinal, first_ordinal + count)):
+        raise FormatError(
+            f"The rows of a segment do not fit its {count} vectors from ordinal {first_ordinal}: "
+            "fetch or build the generation again."
+        )
+    return rows
+
+
+def _row_fields(row: Row) -> dict[str, Any]:
+    item = row.item
+    return {
+        "ordinal": row.ordinal,
+        "item_id": item.item_id,
+        "title": dict(item.title),
+        "category": item.category,
+        "description": item.description,
+        "url": item.url,
+        "price": item.price,
+        "available": item.available,
+        "attributes": dict(item.attributes),
+        "thumbnail": item.thumbnail,
+    }
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value

@@ -1,0 +1,104 @@
+"""From raw embeddings to the vectors that are searched: center, multiply, scale to unit length.
+
+Catalog pictures and camera frames have different means (a domain each), so each is centered by its own.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from components.core.errors import FormatError
+from components.core.segments import MAX_DIM, Vectors
+
+MAGIC = b"LOOKPRJ\0"
+FORMAT = 1
+_HEADER = struct.Struct("<8sHHII12x32s")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A linear map of raw embeddings (raw_dim) to search vectors (dim)."""
+
+    catalog_mean: Vectors = field(repr=False, compare=False)
+    """Shape (raw_dim,)."""
+    query_mean: Vectors = field(repr=False, compare=False)
+    """Shape (raw_dim,)."""
+    matrix: Vectors | None = field(repr=False, compare=False)
+    """Shape (raw_dim, dim); None is the identity."""
+
+    @property
+    def raw_dim(self) -> int:
+        """Length of the embeddings that go in."""
+        return int(self.catalog_mean.size)
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors that come out."""
+        return self.raw_dim if self.matrix is None else int(self.matrix.shape[1])
+
+    def catalog(self, embeddings: Vectors) -> Vectors:
+        """Search vectors of catalog pictures: (n, raw_dim) -> (n, dim), float32, unit length."""
+        return self._project(embeddings - self.catalog_mean)
+
+    def query(self, embeddings: Vectors) -> Vectors:
+        """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, unit length."""
+        return self._project(embeddings - self.query_mean)
+
+    def _project(self, centered: Vectors) -> Vectors:
+        vectors = centered if self.matrix is None else centered @ self.matrix
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def identity(raw_dim: int) -> Projection:
+    """The projection that changes nothing, for a handful of items."""
+    zero = np.zeros(raw_dim, np.float32)
+    return Projection(zero, zero, None)
+
+
+def fit_pca(embeddings: Vectors, dim: int) -> Projection:
+    """Principal component analysis (Pearson 1901): the ``dim`` directions of most variance in (n, raw_dim)."""
+    exact = embeddings.astype(np.float64)
+    mean = exact.mean(axis=0)
+    covariance = (exact - mean).T @ (exact - mean) / len(exact)
+    _, directions = np.linalg.eigh(covariance)
+    matrix = directions[:, ::-1][:, :dim]
+    # An eigenvector's sign is arbitrary: fix it, so that the same input gives the same file.
+    signs = np.sign(matrix[np.abs(matrix).argmax(axis=0), np.arange(matrix.shape[1])])
+    mean32 = mean.astype(np.float32)
+    return Projection(mean32, mean32, np.ascontiguousarray(matrix * signs, dtype=np.float32))
+
+
+def encode_projection(projection: Projection) -> bytes:
+    """The file of ``projection``: 64 bytes of header, both means, the matrix; float32, little-endian."""
+    matrix = projection.matrix
+    parts = [projection.catalog_mean, projection.query_mean] + ([] if matrix is None else [matrix])
+    body = b"".join(np.ascontiguousarray(part, dtype="<f4").tobytes() for part in parts)
+    columns = 0 if matrix is None else projection.dim
+    digest = hashlib.sha256(body).digest()
+    return _HEADER.pack(MAGIC, FORMAT, 0, projection.raw_dim, columns, digest) + body
+
+
+def decode_projection(data: bytes) -> Projection:
+    """The projection in the bytes of a file; raises FormatError that says what is wrong with it."""
+    again = "fetch or build the generation again."
+    if len(data) < _HEADER.size or data[:8] != MAGIC:
+        raise FormatError(f"A projection file does not start with its magic bytes: {again}")
+    _, version, _, raw_dim, columns, digest = _HEADER.unpack_from(data)
+    if version != FORMAT:
+        raise FormatError(f"A projection has format {version}; this version reads {FORMAT}: update it.")
+    if not 0 < raw_dim <= MAX_DIM or columns > raw_dim or len(data) != _HEADER.size + 4 * raw_dim * (2 + columns):
+        raise FormatError(
+            f"A projection of {len(data)} bytes does not hold the {raw_dim} x {columns} it claims: {again}"
+        )
+    body = memoryview(data)[_HEADER.size :]
+    if hashlib.sha256(body).digest() != digest:
+        raise FormatError(f"A projection's numbers do not have the hash of its header: {again}")
+    numbers: npt.NDArray[np.float32] = np.frombuffer(body, dtype="<f4").astype(np.float32)
+    if not bool(np.isfinite(numbers).all()):
+        raise FormatError(f"A projection holds numbers that are not finite: {again}")
+    matrix = numbers[2 * raw_dim :].reshape(raw_dim, columns) if columns else None
+    return Projection(numbers[:raw_dim], numbers[raw_dim : 2 * raw_dim], matrix)

@@ -1,0 +1,90 @@
+"""The searcher component: what is joined to what."""
+
+import logging
+import threading
+from pathlib import Path
+
+from components.core import messages
+from components.core.configuration import from_mapping
+from components.core.errors import MessageError, UnavailableError
+from components.core.messages import Query, Status
+from components.greengrass import GreengrassBus
+from components.lifecycle import log_to_stderr, report_status, stop_at_signal
+from components.searcher.activation import Activation
+from components.searcher.configuration import SearcherConfiguration
+from components.searcher.mailbox import Mailbox
+from components.searcher.searcher import Searcher
+from components.store import Store
+
+log = logging.getLogger("searcher")
+
+
+def main() -> None:
+    """Until SIGTERM: answer queries from the newest generation."""
+    log_to_stderr()
+    stop = stop_at_signal()
+    bus = GreengrassBus.from_environment()
+    configuration = from_mapping(SearcherConfiguration, bus.configuration())
+    searcher = Searcher()
+    activation = Activation(
+        Store(Path(configuration.index_dir)),
+        searcher,
+        annoy=configuration.annoy,
+        poll_interval_s=configuration.poll_interval_s,
+    )
+    mailbox = Mailbox()
+    bus.subscribe(messages.QUERY_TOPIC, lambda payload: receive(payload, mailbox))
+    background = [
+        threading.Thread(target=activation.run, args=(stop,), name="activation", daemon=True),
+        threading.Thread(target=report_status, args=(bus, lambda: status(searcher, activation), stop), daemon=True),
+    ]
+    for thread in background:
+        thread.start()
+    answer_queries(bus, mailbox, searcher, stop)
+    for thread in background:
+        thread.join(1.0)
+    bus.close()
+
+
+def receive(payload: bytes, mailbox: Mailbox) -> None:
+    """Put a query into the mailbox; what is not a query of this version is logged and dropped."""
+    try:
+        mailbox.put(messages.decode(Query, payload))
+    except MessageError as error:
+        log.warning("%s", error)
+
+
+def answer_queries(bus: GreengrassBus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
+    """The searcher's share of the way of a frame: take, answer, publish."""
+    while not stop.is_set():
+        query = mailbox.take(timeout_s=0.5)
+        if query is None:
+            continue
+        result = searcher.answer(query)
+        try:
+            bus.publish(messages.RESULT_TOPIC, messages.encode(result))
+        except UnavailableError as error:
+            log.info("a result is lost: %s", error)
+
+
+def status(searcher: Searcher, activation: Activation) -> Status:
+    """How the searcher is now."""
+    index = searcher.index
+    reason = activation.problem or searcher.mismatch
+    state = "starting" if index is None and not reason else "degraded" if reason else "running"
+    if index is None:
+        return Status(component="searcher", state=state, reason=reason[:500])
+    manifest = index.snapshot.manifest
+    details: dict[str, str | int | float | bool] = {
+        "generation": manifest.seq,
+        "catalog": manifest.name,
+        "items": manifest.items,
+        "views": len(index.snapshot.alive),
+        "backend": index.backend,
+        "model": manifest.model.digest[:12],
+    }
+    return Status(component="searcher", state=state, reason=reason[:500], details=details)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The one module that knows Annoy: builds its file from verified vectors, asks it for candidates.
+
+A damaged Annoy file crashes the process that loads it, so the file is only a cache of our own making: built by a child
+process at low priority, and loaded only while it has the hash that was noted beside it.
+"""
+
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from annoy import AnnoyIndex
+
+from components.child import start_child
+from components.core.errors import UnavailableError
+from components.core.generations import Manifest
+from components.core.segments import Vectors
+from components.files import write_whole
+
+log = logging.getLogger(__name__)
+
+SEED = 20180
+_METRIC: Literal["angular"] = "angular"
+
+
+class AnnoyCandidates:
+    """Candidates from an Annoy file; the file is unmapped when the last query lets go of this object."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        self._index = AnnoyIndex(dim, _METRIC)
+        self._index.load(str(path))
+
+    def near(self, vector: Vectors, n: int, search_k: int) -> list[int]:
+        """At most ``n`` ordinals near ``vector``; a list goes through Annoy's wrapper faster than an array."""
+        found: list[int] = self._index.get_nns_by_vector(vector.tolist(), n, search_k)
+        return found
+
+
+def build_file(vectors: Vectors, path: Path, n_trees: int) -> None:
+    """Build Annoy's file from (n, dim) vectors; one job and a fixed seed, so that it is reproducible."""
+    index = AnnoyIndex(vectors.shape[1], _METRIC)
+    index.set_seed(SEED)
+    for ordinal, vector in enumerate(vectors.tolist()):
+        index.add_item(ordinal, vector)
+    index.build(n_trees, n_jobs=1)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    index.save(str(aside))
+    write_whole(_noted(path), _digest(aside).encode())
+    aside.replace(path)
+
+
+def cache_path(index_dir: Path, manifest: Manifest) -> Path:
+    """Where the Annoy file of a generation's base belongs: named by all that decides its content."""
+    base = [segment.vectors.sha256 for segment in manifest.segments if not segment.tail]
+    parts = [*base, str(manifest.search.n_trees), str(SEED), _METRIC, version("annoy")]
+    return index_dir / "annoy" / (hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32] + ".ann")
+
+
+def open_cached(path: Path, dim: int) -> AnnoyCandidates | None:
+    """The index in a file that is whole, or None where it is missing or damaged."""
+    try:
+        whole = _noted(path).read_text() == _digest(path)
+    except (OSError, ValueError):
+        return None
+    return AnnoyCandidates(path, dim) if whole else None
+
+
+def build_in_child(index_dir: Path, seq: int) -> None:
+    """Build the Annoy file of generation ``seq`` in a child process at low priority; raises UnavailableError."""
+    command = [sys.executable, "-m", "components.searcher.annoy_build", str(index_dir), str(seq)]
+    with start_child(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
+        _, errors = child.communicate()
+    if child.returncode != 0:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
+        raise UnavailableError(f"Annoy's index of generation {seq} could not be built ({last[0]}).")
+
+
+def remove_others(keep: set[Path]) -> None:
+    """Remove the cached files of generations that are no longer in use."""
+    for folder in {path.parent for path in keep}:
+        for path in folder.glob("*.ann"):
+            if path not in keep:
+                log.info("removing the Annoy file %s of an older generation", path.name)
+                path.unlink(missing_ok=True)
+                _noted(path).unlink(missing_ok=True)
+
+
+def _noted(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,37 @@
+"""The searcher's in-tray: the newest query of each camera, and uploads in their order."""
+
+import threading
+from collections import deque
+
+from components.core.messages import Query
+
+MAX_UPLOADS = 16
+
+
+class Mailbox:
+    """Holds one query per camera (a newer one replaces it) and at most 16 uploads (the oldest one falls out)."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Query] = {}
+        self._uploads: deque[Query] = deque(maxlen=MAX_UPLOADS)
+        self._arrived = threading.Condition()
+
+    def put(self, query: Query) -> None:
+        """Never waits."""
+        with self._arrived:
+            if query.origin == "camera":
+                self._newest.pop(query.camera, None)  # so that cameras take turns: the one that waits longest is first
+                self._newest[query.camera] = query
+            else:
+                self._uploads.append(query)
+            self._arrived.notify()
+
+    def take(self, timeout_s: float) -> Query | None:
+        """The next query, or None where none came in time."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._newest or self._uploads, timeout_s)
+            if self._uploads:
+                return self._uploads.popleft()
+            if self._newest:
+                return self._newest.pop(next(iter(self._newest)))
+            return None

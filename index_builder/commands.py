@@ -1,0 +1,100 @@
+"""The commands build, inspect and evaluate: their arguments, and what they print."""
+
+import argparse
+import os
+from pathlib import Path
+
+from components.featurizer.model import Model, read_model_dir
+from components.store import Store
+from index_builder.build import BuildOptions, build
+from index_builder.evaluate import evaluate, read_photos
+from index_builder.figures import report
+from index_builder.inspection import inspect
+from index_builder.model import make_default_model
+from index_builder.progress import Steps
+
+CORES = os.cpu_count() or 1
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``build``."""
+    parser.epilog = (
+        "A catalog is a folder (a picture per item, or a folder per item), or a CSV or JSONL file with item_id, title, "
+        "category, description, url, price, image, views; title_ko and the like are titles in other languages, further "
+        "columns become attributes. Pictures are paths relative to the file or http(s) URLs, several joined by |."
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="folder, .csv or .jsonl")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the generations; a killed build goes on here"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="folder made by `model` (default: EfficientNet-Lite0, made on the spot)"
+    )
+    parser.add_argument("--name", help="what to call the catalog (default: its file name)")
+    parser.add_argument("--license", default="unknown", help="license of the catalog's pictures (SPDX identifier)")
+    parser.add_argument(
+        "--dim", type=int, default=128, choices=range(2, 513), metavar="2-512", help="length of a vector"
+    )
+    parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
+    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
+    _add_json(parser)
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Build a generation and print what was made."""
+    options = BuildOptions(
+        catalog=args.catalog,
+        out=args.out,
+        name=args.name or args.catalog.stem,
+        license=args.license,
+        dim=args.dim,
+        max_failures=args.max_failures,
+        threads=max(1, args.threads),
+    )
+    with Steps() as steps:
+        made = build(options, _model(args.model, args.out), steps.announce)
+    report(made, args.json)
+    return 0
+
+
+def _model(given: Path | None, out: Path) -> Model:
+    if given is not None:
+        return read_model_dir(given)
+    own = out / "work" / "model"
+    return read_model_dir(own) if (own / "model.json").exists() else make_default_model(own)
+
+
+def add_inspect(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``inspect``."""
+    parser.add_argument("generation", type=Path, help="folder that `build --out` made")
+    parser.add_argument("--seq", type=int, help="which generation (default: the newest)")
+    _add_json(parser)
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Verify a generation and print its figures."""
+    store = Store(args.generation)
+    report(inspect(store, args.seq if args.seq is not None else store.require_active()), args.json)
+    return 0
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``evaluate``."""
+    parser.add_argument("--generation", type=Path, required=True, help="folder that `build --out` made")
+    parser.add_argument("--photos", type=Path, required=True, help="CSV file with photo, item_id and perhaps use")
+    parser.add_argument("--use", help="only the photos with this value in the column use")
+    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
+    _add_json(parser)
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Search for every photo and print how often the right item was found."""
+    photos = read_photos(args.photos, args.use)
+    with Steps() as steps:
+        figures = evaluate(Store(args.generation), photos, max(1, args.threads), steps.announce)
+    report(figures, args.json)
+    return 0
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")

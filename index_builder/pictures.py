@@ -1,0 +1,73 @@
+"""Fetches a catalog's pictures: from the disk, or from the web through a cache on the disk."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from components.core.errors import BadContentError, UnavailableError
+from components.files import write_whole
+
+MAX_PICTURE_BYTES = 64 * 2**20
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+class Pictures:
+    """Reads pictures by path or URL; what came from the web once is read from ``cache_dir`` afterwards."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_dir = cache_dir
+        self._client = httpx.Client(
+            timeout=_TIMEOUT,
+            follow_redirects=True,
+            transport=httpx.HTTPTransport(retries=2),
+            headers={"User-Agent": "lookalike-index-builder"},
+        )
+
+    def read(self, location: str) -> bytes:
+        """The bytes of a picture; raises BadContentError or UnavailableError in one sentence."""
+        if location.startswith(("http://", "https://")):
+            return self._read_url(location)
+        return _read_file(Path(location))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _read_url(self, url: str) -> bytes:
+        cached = self._cache_dir / hashlib.sha256(url.encode()).hexdigest()
+        if cached.exists():
+            return cached.read_bytes()
+        try:
+            with self._client.stream("GET", url) as response:
+                response.raise_for_status()
+                data = b"".join(_bounded(response.iter_bytes(), url))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnavailableError(f"{url} could not be fetched: {error or type(error).__name__}.") from error
+        write_whole(cached, data)
+        return data
+
+
+def _bounded(parts: Iterator[bytes], url: str) -> Iterator[bytes]:
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > MAX_PICTURE_BYTES:
+            raise BadContentError(
+                f"{url} is larger than {MAX_PICTURE_BYTES // 2**20} MB: no picture of a catalog should be."
+            )
+        yield part
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_PICTURE_BYTES:
+            raise BadContentError(
+                f"{path} is larger than {MAX_PICTURE_BYTES // 2**20} MB: no picture of a catalog should be."
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadContentError(f"{path} does not exist: correct the catalog or add the picture.") from error
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be read ({error.strerror}).") from error
