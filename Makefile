@@ -1,0 +1,46 @@
+# make demo    the main job on this machine: no camera, cloud or account needed
+# make test    all checks and tests
+# make lint    ruff and mypy alone
+# make bench   figures of speed and quality
+
+CATALOG ?=
+CAMERA ?=
+PORT ?= 8080
+DEMO_SECONDS ?=
+TESTS ?= tests
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	@$(VENV)/bin/python -m components.nucleus.demo --port $(PORT) \
+		$(if $(CATALOG),--catalog "$(CATALOG)") $(if $(CAMERA),--camera "$(CAMERA)") \
+		$(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
+
+test: lint
+	$(VENV)/bin/python -m pytest $(TESTS)
+
+lint: $(READY)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bench: $(READY)
+	$(VENV)/bin/python -m benchmarks
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.13 with venv is needed: install it (Debian: python3-venv)," \
+		"or name one: make PYTHON=/path/to/python"; exit 1; }
+	@command -v c++ >/dev/null || { echo "A C++ compiler is needed to build annoy: install it (Debian: g++)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info

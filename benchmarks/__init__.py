@@ -1,0 +1,1 @@
+"""Figures of speed and quality that anyone can run: ``python -m benchmarks``."""

@@ -1,0 +1,43 @@
+"""The stages of a frame's way inside the featurizer and the searcher, one at a time, on one thread."""
+
+import tempfile
+from pathlib import Path
+
+import cv2
+
+from benchmarks.figures import durations_ms, p50_p95
+from benchmarks.material import camera_picture, make_generation, raw_embeddings
+from components.core import messages
+from components.core.messages import Query
+from components.featurizer.decode import decode_picture
+from components.featurizer.embedder import Embedder
+from components.featurizer.gate import Gate
+from components.featurizer.model import Model
+from components.searcher.index import Index
+from components.searcher.searcher import Searcher
+from components.searcher.snapshot import load_snapshot
+
+REPEATS = 200
+
+
+def measure(model: Model, items: int = 10_000) -> dict[str, dict[str, float]]:
+    """p50/p95 of each stage; the searcher's at ``items`` items by exact scan."""
+    full = camera_picture()
+    half = cv2.resize(full, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    jpeg = cv2.imencode(".jpg", full)[1].tobytes()
+    embedder, gate = Embedder(model, device="CPU", threads=1), Gate(max_fps=1000)
+    clock = iter(range(10_000))
+    query = Query(query_id="q", embedding=embedder.embed(half), model=model.digest)
+    payload = messages.encode(query)
+    rows = {
+        "decode (JPEG, 1080p)": durations_ms(lambda: decode_picture(jpeg), REPEATS // 4),
+        "gate (960x540)": durations_ms(lambda: gate.opens(half, next(clock)), REPEATS),
+        "embed (960x540)": durations_ms(lambda: embedder.embed(half), REPEATS),
+        "query to bytes": durations_ms(lambda: messages.encode(query), REPEATS),
+        "bytes to query": durations_ms(lambda: messages.decode(Query, payload), REPEATS),
+    }
+    with tempfile.TemporaryDirectory(prefix="lookalike-") as folder:
+        store = make_generation(Path(folder), raw_embeddings(items), model.digest)
+        searcher = Searcher(Index(load_snapshot(store, 1)))
+        rows[f"search ({items} items)"] = durations_ms(lambda: searcher.answer(query), REPEATS)
+    return {name: p50_p95(values) for name, values in rows.items()}
