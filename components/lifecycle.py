@@ -1,5 +1,6 @@
 """What the process of every component does the same: log, stop at a signal, say how it is."""
 
+import _thread
 import logging
 import signal
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable
 
 from components.bus import Bus
 from components.core import messages
-from components.core.errors import UnavailableError
+from components.core.errors import MessageError, UnavailableError
 from components.core.messages import Status
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,14 @@ STATUS_INTERVAL_S = 5.0
 def stop_at_signal() -> threading.Event:
     """An event that SIGTERM or SIGINT sets: everything must be down three seconds later."""
     stop = threading.Event()
+
+    def set_aside(*_: object) -> None:
+        # The main thread may hold the event's lock, in wait() or while it handles the signal before: set() would wait
+        # for ever for itself.
+        _thread.start_new_thread(stop.set, ())
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, set_aside)
     return stop
 
 
@@ -42,4 +49,7 @@ def report_status(bus: Bus, status: Callable[[], Status], stop: threading.Event,
                 said, since_s = (now.state, now.reason), 0.0
             except UnavailableError as error:
                 log.info("the status waits for the bus: %s", error)
+            except MessageError as error:
+                log.warning("the status cannot be said: %s", error)
+                said, since_s = (now.state, now.reason), 0.0
         stop.wait(check_interval_s)

@@ -129,8 +129,19 @@ def _is_whole(data: bytes, header: PictureHeader) -> bool:
     if header.format == "jpeg":
         return _jpeg_is_whole(data)
     if header.format == "png":
-        return b"IEND" in data
+        return _png_is_whole(data)
     return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Whether every chunk lies within ``data`` up to the last: OpenCV allocates what a chunk claims, up to 2 GB."""
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if kind == b"IEND":
+            return bool(at <= len(data))
+    return False
 
 
 def _jpeg_is_whole(data: bytes) -> bool:

@@ -6,21 +6,24 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import zstandard
 
-from components.core.errors import FormatError, UnavailableError
+from components.core.errors import FormatError, LookalikeError, UnavailableError
 from components.core.generations import (
     MAX_MANIFEST_BYTES,
+    MAX_OBJECT_BYTES,
     Manifest,
     ObjectRef,
     decode_manifest,
     encode_manifest,
 )
-from components.files import write_whole
+from components.files import make_durable, write_whole
 
-MAX_ROWS_BYTES = 2**31
+MAX_ROWS_BYTES = 2**30
+_MANIFEST_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
 
 
 class Store:
@@ -28,6 +31,8 @@ class Store:
 
     def __init__(self, index_dir: Path) -> None:
         self.index_dir = index_dir
+        self._fresh: set[Path] = set()
+        """Written, but perhaps not on the disk yet."""
 
     def active(self) -> int | None:
         """``seq`` of the generation to use, or None where there is none yet."""
@@ -36,8 +41,8 @@ class Store:
             names = [entry.name for entry in os.scandir(folder)]
         except OSError:
             return None
-        seqs = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit()]
-        return max(seqs, default=None)
+        found = (_MANIFEST_NAME.fullmatch(name) for name in names)
+        return max((int(name[1]) for name in found if name), default=None)
 
     def require_active(self) -> int:
         """``seq`` of the generation to use; raises UnavailableError with what to do where there is none."""
@@ -78,20 +83,30 @@ class Store:
         """The NDJSON of a segment's rows, unpacked; raises FormatError."""
         packed = self.read_ref(ref)
         try:
-            with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(packed) as reader:
-                data = reader.read(MAX_ROWS_BYTES)
+            size = zstandard.frame_content_size(packed)
+            if not 0 <= size <= MAX_ROWS_BYTES:
+                raise zstandard.ZstdError(f"{size} bytes of content")
+            return zstandard.ZstdDecompressor(max_window_size=2**27).decompress(packed) if size else b""
         except zstandard.ZstdError as error:
             path = self.object_path(ref.sha256)
             raise FormatError(f"{path} holds no readable rows ({error}); build or fetch it again.") from error
-        return data
 
     def write_object(self, data: bytes) -> ObjectRef:
-        """Keep ``data`` under its hash; what is there already is not written again."""
+        """Keep ``data`` under its hash, on the disk for good with the next manifest; what is there whole stays."""
         digest = hashlib.sha256(data).hexdigest()
-        path = self.object_path(digest)
-        if not path.exists():
-            _write_durably(path, data)
+        if not self.holds(digest):
+            path = self.object_path(digest)
+            _write(path, data)
+            self._fresh.add(path)
         return ObjectRef(digest, len(data))
+
+    def holds(self, digest: str) -> bool:
+        """Whether the object is there and whole."""
+        try:
+            self.read_object(digest, MAX_OBJECT_BYTES)
+        except LookalikeError:
+            return False
+        return True
 
     def write_rows(self, ndjson: bytes) -> ObjectRef:
         """Keep a segment's rows, packed."""
@@ -100,7 +115,12 @@ class Store:
     def write_manifest(self, manifest: Manifest) -> Path:
         """Publish the generation: everything that it names must be there already."""
         path = self._manifest_path(manifest.seq)
-        _write_durably(path, encode_manifest(manifest))
+        try:
+            make_durable(self._fresh)  # all at once: to wait for each of 10,000 thumbnails takes much longer
+        except OSError as error:
+            raise UnavailableError(f"{self.index_dir} cannot be written ({error.strerror}): check the disk.") from error
+        self._fresh.clear()
+        _write(path, encode_manifest(manifest), durable=True)
         return path
 
     def object_path(self, digest: str) -> Path:
@@ -114,21 +134,22 @@ class Store:
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size) if size <= max_bytes else b""
     except FileNotFoundError as error:
         raise FormatError(f"{path} is missing: build or fetch the generation again.") from error
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be read ({error.strerror}): check its permissions and the disk."
         ) from error
-    if len(data) > max_bytes:
+    if size > max_bytes:
         raise FormatError(f"{path} is larger than the {max_bytes} bytes that it should have; build or fetch it again.")
     return data
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, durable: bool = False) -> None:
     try:
-        write_whole(path, data, durable=True)
+        write_whole(path, data, durable=durable)
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be written ({error.strerror}): check the permissions and the room on the disk."

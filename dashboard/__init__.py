@@ -1,0 +1,1 @@
+"""The kiosk page and the HTTP API of the device."""

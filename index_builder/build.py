@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.core.errors import BadContentError, UnavailableError
+from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import Manifest, ModelRef, SegmentRef, Thresholds
 from components.core.items import Item, Row, encode_rows
 from components.core.projection import encode_projection, fit_pca, identity
@@ -76,7 +76,13 @@ def build(options: BuildOptions, model: Model, announce: Callable[[str, int], Ca
     embedder = Embedder(model, device="CPU", cache_dir=None, threads=options.threads)
     views, failures = _embed(entries, embedder, model, options, store, announce)
     _write_failures(options.out / "failures.jsonl", failures)
-    if len(failures) > options.max_failures or not views:
+    if not views:
+        first = failures[0]
+        raise BadContentError(
+            f"None of the catalog's {len(failures)} pictures can be used; the first one: {first.item_id}, "
+            f"{first.picture}: {first.reason}"
+        )
+    if len(failures) > options.max_failures:
         raise BadContentError(
             f"{len(failures)} pictures could not be used, more than --max-failures {options.max_failures}: "
             f"{options.out / 'failures.jsonl'} lists them. No generation was made; what was embedded is kept."
@@ -115,7 +121,9 @@ def _generation(
     raw = np.stack([view.embedded.embedding for view in views])
     by_camera = np.array([view.picture.by_camera for view in views])
     projection = identity(model.dim) if len(views) < A_HANDFUL else fit_pca(raw, min(options.dim, len(views) - 1))
-    vectors = _round(np.where(by_camera[:, None], projection.query(raw), projection.catalog(raw)))
+    vectors = np.empty((len(views), projection.dim), np.float32)
+    vectors[by_camera] = _round(projection.query(raw[by_camera]))
+    vectors[~by_camera] = _round(projection.catalog(raw[~by_camera]))
     settings, recall = tune(vectors)
     items = [view.entry.item_id for view in views]
     manifest = Manifest(
@@ -193,7 +201,7 @@ def _write_model(model: Model, store: Store) -> ModelRef:
 def _publish(manifest: Manifest, recall: float, failures: int, store: Store) -> BuildReport:
     """Write the manifest as the next generation, unless the active one says the same already."""
     active = store.active()
-    unchanged = active is not None and dataclasses.replace(store.manifest(active), seq=0) == manifest
+    unchanged = active is not None and _says_the_same(manifest, store, active)
     if unchanged and active is not None:
         manifest = dataclasses.replace(manifest, seq=active)
     else:
@@ -213,6 +221,13 @@ def _publish(manifest: Manifest, recall: float, failures: int, store: Store) -> 
         model=manifest.model.digest,
         segments=tuple(segment.vectors.sha256 for segment in manifest.segments),
     )
+
+
+def _says_the_same(manifest: Manifest, store: Store, seq: int) -> bool:
+    try:
+        return dataclasses.replace(store.manifest(seq), seq=0) == manifest
+    except FormatError:
+        return False  # a damaged manifest is what a new build is to replace
 
 
 def _write_failures(path: Path, failures: list[Failure]) -> None:

@@ -1,6 +1,7 @@
 """Reads a catalog: a folder of pictures, a CSV file or a JSONL file."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +45,10 @@ class Entry:
 def read_catalog(path: Path) -> list[Entry]:
     """All items of a catalog, in its order; raises BadContentError that names the place of the fault."""
     if path.is_dir():
-        entries = _read_folder(path)
+        try:
+            entries = _read_folder(path)
+        except OSError as error:
+            raise BadContentError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
     elif not path.exists():
         raise BadContentError(f"{path} does not exist: give a folder of pictures, a CSV file or a JSONL file.")
     elif path.suffix.lower() in _READERS:
@@ -58,8 +62,10 @@ def read_catalog(path: Path) -> list[Entry]:
 
 def _read_folder(folder: Path) -> list[Entry]:
     """A picture per item (named by its file), or a folder per item with several views."""
-    entries = []
+    entries, places = [], []
     for child in sorted(folder.iterdir()):
+        if child.name.startswith("."):
+            continue
         if child.is_dir():
             pictures = tuple(Picture(str(file)) for file in sorted(child.iterdir()) if _is_picture(file))
         else:
@@ -68,22 +74,27 @@ def _read_folder(folder: Path) -> list[Entry]:
             item_id = child.name if child.is_dir() else child.stem
             title = {DEFAULT_LANGUAGE: item_id.replace("_", " ").replace("-", " ").strip()}
             entries.append(Entry(item_id=_item_id(item_id, str(child)), title=title, pictures=pictures))
-    _require_unique((entry.item_id, str(folder)) for entry in entries)
+            places.append(str(child))
+    _require_unique(zip((entry.item_id for entry in entries), places, strict=True))
     return entries
 
 
 def _read_csv(path: Path) -> list[Entry]:
-    lines = _text(path).splitlines(keepends=True)
-    reader = csv.DictReader(lines, strict=True)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
     try:
         columns = [name.strip() for name in reader.fieldnames or []]
         if not columns:
             return []
         _require_columns(path, columns)
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        if twice:
+            raise BadContentError(
+                f"{path} has the column {' and '.join(map(repr, twice))} twice: give each its own name."
+            )
         reader.fieldnames = columns
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
     except csv.Error as error:
-        raise BadContentError(f"{path}, line {reader.line_num} is not CSV: {error}.") from error
+        raise BadContentError(f"{path}, line {reader.reader.line_num} is not CSV: {error}.") from error
     entries = [_entry(_csv_fields(place, row), path.parent, place) for place, row in rows]
     _require_unique((entry.item_id, place) for entry, (place, _) in zip(entries, rows, strict=True))
     return entries
@@ -91,7 +102,7 @@ def _read_csv(path: Path) -> list[Entry]:
 
 def _read_jsonl(path: Path) -> list[Entry]:
     entries, places = [], []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
         place = f"{path}, line {number}"
@@ -113,9 +124,9 @@ _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         raise BadContentError(f"{path}, line {line} is not UTF-8 text: save the catalog as UTF-8.") from error
     except OSError as error:
         raise BadContentError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
@@ -143,13 +154,13 @@ def _csv_fields(place: str, row: Mapping[str | None, Any]) -> dict[str, Any]:
 
 def _entry(fields: Mapping[str, Any], folder: Path, place: str) -> Entry:
     item_id = _item_id(fields["item_id"], place)
-    titles = {DEFAULT_LANGUAGE: _scalar(fields.get("title") or item_id, "title", place)}
+    titles = {DEFAULT_LANGUAGE: _scalar(fields.get("title"), "title", place) or item_id}
     for name, value in fields.items():
-        if (found := _TITLE_IN.match(name)) and value:
-            titles[found.group(1)] = _scalar(value, name, place)
+        if (found := _TITLE_IN.match(name)) and (title := _scalar(value, name, place)):
+            titles[found.group(1)] = title
     studio = [Picture(location) for location in _locations(fields.get("image"), folder, place)]
     views = [Picture(location, by_camera=True) for location in _locations(fields.get("views"), folder, place)]
-    texts = {n: _scalar(fields.get(n) or "", n, place) for n in ("category", "description", "url", "price")}
+    texts = {n: _scalar(fields.get(n), n, place) for n in ("category", "description", "url", "price")}
     return Entry(
         item_id=item_id,
         title=titles,
@@ -165,13 +176,13 @@ def _attributes(fields: Mapping[str, Any], place: str) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise BadContentError(f"{place}: attributes must map names to values.")
     others = {name: value for name, value in fields.items() if name not in _KNOWN and not _TITLE_IN.match(name)}
-    found = {name: _scalar(value, name, place) for name, value in {**others, **given}.items() if value is not None}
+    found = {name: _scalar(value, name, place) for name, value in {**others, **given}.items()}
     return {name: value for name, value in found.items() if value}
 
 
 def _locations(value: object, folder: Path, place: str) -> Iterator[str]:
     """One or several pictures: joined by ``|`` in text, or a list."""
-    several = value if isinstance(value, list) else str(value or "").split("|")
+    several = value if isinstance(value, list) else [] if value is None else _scalar(value, "picture", place).split("|")
     for location in several:
         if not isinstance(location, str):
             raise BadContentError(f"{place}: a picture must be a path or a URL, not {location!r}.")
@@ -185,11 +196,14 @@ def _locations(value: object, folder: Path, place: str) -> Iterator[str]:
 def _scalar(value: object, name: str, place: str) -> str:
     if isinstance(value, (dict, list)):
         raise BadContentError(f"{place}: {name} must be text or a number, not {json.dumps(value)[:40]}.")
-    return str(value).strip()
+    text = "" if value is None else str(value).strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadContentError(f"{place}: {name} holds half a surrogate pair, which is no text.")
+    return text
 
 
 def _item_id(value: object, place: str) -> str:
-    item_id = str(value if value is not None else "").strip()
+    item_id = _scalar(value, "item_id", place)
     if not 0 < len(item_id) <= MAX_ID_LENGTH or not item_id.isprintable() or "/" in item_id:
         raise BadContentError(
             f"{place}: item_id {item_id[:80]!r} must be 1 to {MAX_ID_LENGTH} printable characters without a slash."

@@ -71,7 +71,7 @@ class CatalogEmbedding:
         self._input_size = input_size
         self._kept = kept
         self._store = store
-        self._known = kept.pictures()
+        self._known = kept.thumbnails()
 
     def run(self, entries: list[Entry], threads: int, done: Callable[[int], None]) -> tuple[list[View], list[Failure]]:
         """The views in catalog order, and the failures; ``done(n)`` is called for every n pictures that are through."""
@@ -118,7 +118,7 @@ class CatalogEmbedding:
         try:
             data = self._pictures.read(location)
             digest = hashlib.sha256(data).hexdigest()
-            if digest in self._known:
+            if self._store.holds(self._known.get(digest, "")):
                 return _Prepared(digest, None)
             image = decode_picture(data, max_pixels=MAX_PIXELS, max_bytes=MAX_PICTURE_BYTES)
         except LookalikeError as error:

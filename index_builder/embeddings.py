@@ -4,13 +4,14 @@ They are kept for good: a new projection is computed from them without looking a
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from components.core.errors import UnavailableError
+from components.core.errors import FormatError, UnavailableError
 from components.core.messages import Embedding
 
 _SCHEMA = """
@@ -36,34 +37,51 @@ class EmbeddingStore:
 
     def __init__(self, path: Path, model: str) -> None:
         self._model = model
-        try:
+        self._path = path
+        with self._converting():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, check_same_thread=False)
+            self._database = sqlite3.connect(path)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise UnavailableError(
-                f"{path} cannot be written ({error}): choose a folder that you may write to, on a disk with room."
-            ) from error
 
     def get(self, picture: str) -> Embedded | None:
         """What was kept of the picture with this sha256."""
-        found = self._database.execute(
-            "SELECT embedding, thumbnail FROM embeddings WHERE picture = ? AND model = ?", (picture, self._model)
-        ).fetchone()
+        with self._converting():
+            found = self._database.execute(
+                "SELECT embedding, thumbnail FROM embeddings WHERE picture = ? AND model = ?", (picture, self._model)
+            ).fetchone()
         return None if found is None else Embedded(picture, np.frombuffer(found[0], "<f4").astype(np.float32), found[1])
 
-    def pictures(self) -> set[str]:
-        """The sha256 of every picture that is kept under this model."""
-        rows = self._database.execute("SELECT picture FROM embeddings WHERE model = ?", (self._model,))
-        return {picture for (picture,) in rows}
+    def thumbnails(self) -> dict[str, str]:
+        """The sha256 of every picture that is kept under this model, with that of its thumbnail."""
+        with self._converting():
+            rows = self._database.execute("SELECT picture, thumbnail FROM embeddings WHERE model = ?", (self._model,))
+            return dict(rows.fetchall())
 
     def add(self, several: Iterable[Embedded]) -> None:
         """Keep them all or none."""
         rows = [(e.picture, self._model, e.embedding.astype("<f4").tobytes(), e.thumbnail) for e in several]
-        with self._database:
+        with self._converting(), self._database:
             self._database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+    @contextmanager
+    def _converting(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise UnavailableError(
+                f"{self._path} cannot be used ({error}): choose a folder that you may write to, on a disk with "
+                "room, and run one build at a time."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise FormatError(
+                f"{self._path} is damaged ({error}): remove it, and the pictures are embedded anew."
+            ) from error
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._path} cannot be written ({error.strerror}): choose another folder."
+            ) from error

@@ -18,7 +18,7 @@ def report(figures: Any, json_path: Path | None) -> None:
     fields = dataclasses.asdict(figures)
     width = max(len(name) for name in fields)
     for name, value in fields.items():
-        Console(soft_wrap=True, highlight=False).print(
+        Console(soft_wrap=True, highlight=False, emoji=False).print(
             f"{name.replace('_', ' '):<{width}}  {_shown(value)}", markup=False
         )
     if json_path is not None:

@@ -46,6 +46,10 @@ def inspect(store: Store, seq: int) -> Inspection:
         raise FormatError(
             f"Generation {seq} has {len(items)} items, its manifest says {manifest.items}: build it again."
         )
+    if len(snapshot.alive) != manifest.views:
+        raise FormatError(
+            f"Generation {seq} has {len(snapshot.alive)} views, its manifest says {manifest.views}: build it again."
+        )
     thumbnails = {item.thumbnail for item in items if item.thumbnail}
     size = sum(len(store.read_object(digest, MAX_THUMBNAIL_BYTES)) for digest in thumbnails)
     size += sum(len(store.read_ref(ref)) for ref in manifest.model.files.values()) + manifest.projection.size

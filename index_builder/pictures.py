@@ -38,14 +38,17 @@ class Pictures:
     def _read_url(self, url: str) -> bytes:
         cached = self._cache_dir / hashlib.sha256(url.encode()).hexdigest()
         if cached.exists():
-            return cached.read_bytes()
+            return _read_file(cached)
         try:
             with self._client.stream("GET", url) as response:
                 response.raise_for_status()
                 data = b"".join(_bounded(response.iter_bytes(), url))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise UnavailableError(f"{url} could not be fetched: {error or type(error).__name__}.") from error
-        write_whole(cached, data)
+            raise UnavailableError(f"{url} could not be fetched: {_short(error)}.") from error
+        try:
+            write_whole(cached, data)
+        except OSError as error:
+            raise UnavailableError(f"{cached} cannot be written ({error.strerror}): make room on the disk.") from error
         return data
 
 
@@ -60,6 +63,11 @@ def _bounded(parts: Iterator[bytes], url: str) -> Iterator[bytes]:
         yield part
 
 
+def _short(error: Exception) -> str:
+    """The first line: the second one is a link for programmers."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def _read_file(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_PICTURE_BYTES:
@@ -71,3 +79,5 @@ def _read_file(path: Path) -> bytes:
         raise BadContentError(f"{path} does not exist: correct the catalog or add the picture.") from error
     except OSError as error:
         raise UnavailableError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise BadContentError(f"{str(path)!r} is no path of a picture ({error}): correct the catalog.") from error

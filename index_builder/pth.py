@@ -82,4 +82,4 @@ def _view(block: Array, tensor: Tensor) -> Array:
         raise Refused("a tensor does not fit into its storage")
     strides = [stride * block.itemsize for stride in tensor.strides]
     view: Array = np.lib.stride_tricks.as_strided(block[tensor.offset :], tensor.shape, strides)
-    return view.copy(order="C")
+    return np.array(view, order="C")

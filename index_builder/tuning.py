@@ -14,6 +14,7 @@ K = 10
 QUERIES = 300
 WANTED_RECALL = 0.995
 LEAST_RECALL = 0.98
+SAME_SCORE = 1e-5
 _SEARCH_KS = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000)
 _TREES = (20, 40)
 
@@ -26,7 +27,7 @@ def tune(vectors: Vectors) -> tuple[SearchSettings, float]:
     if len(vectors) == 0:
         return SearchSettings(), 1.0
     queries = _held_out(vectors)
-    wanted = [set(_best(vectors @ query)) for query in queries]
+    wanted = [_lowest_of_best(vectors @ query) for query in queries]
     best = (SearchSettings(), 0.0)
     with TemporaryDirectory(prefix="lookalike-") as folder:
         for n_trees in _TREES:
@@ -35,7 +36,9 @@ def tune(vectors: Vectors) -> tuple[SearchSettings, float]:
             annoy = AnnoyCandidates(path, vectors.shape[1])
             for search_k in _SEARCH_KS:
                 settings = SearchSettings(n_trees=n_trees, search_k=search_k)
-                best = max(best, (settings, _recall(annoy, settings, queries, wanted)), key=lambda pair: pair[1])
+                best = max(
+                    best, (settings, _recall(annoy, settings, vectors, queries, wanted)), key=lambda pair: pair[1]
+                )
                 if best[1] >= WANTED_RECALL:
                     return best
     if best[1] < LEAST_RECALL:
@@ -54,14 +57,18 @@ def _held_out(vectors: Vectors) -> Vectors:
     return np.asarray(queries / np.linalg.norm(queries, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _best(scores: Vectors) -> list[int]:
+def _lowest_of_best(scores: Vectors) -> float:
     n = min(K, len(scores))
-    best: list[int] = np.argpartition(scores, len(scores) - n)[len(scores) - n :].tolist()
-    return best
+    return float(np.partition(scores, len(scores) - n)[len(scores) - n])
 
 
-def _recall(annoy: AnnoyCandidates, settings: SearchSettings, queries: Vectors, wanted: list[set[int]]) -> float:
+def _recall(
+    annoy: AnnoyCandidates, settings: SearchSettings, vectors: Vectors, queries: Vectors, wanted: list[float]
+) -> float:
+    """Counted by score: of several pictures that are alike any one is right."""
+    k = min(K, len(vectors))
     found = 0
-    for query, best in zip(queries, wanted, strict=True):
-        found += len(best & set(annoy.near(query, settings.rescore, settings.search_k)))
-    return found / sum(len(best) for best in wanted)
+    for query, lowest in zip(queries, wanted, strict=True):
+        near = annoy.near(query, settings.rescore, settings.search_k)
+        found += min(k, int(np.count_nonzero(vectors[near] @ query >= lowest - SAME_SCORE)))
+    return found / (k * len(queries))

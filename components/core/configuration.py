@@ -53,7 +53,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
 def _coerce(key: str, value: object, kind: type, allowed: Mapping[str, Any]) -> object:
     try:
         result = _COERCIONS[kind](value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigurationError(f"Setting {key!r} is {value!r}; expected {_expected(kind, allowed)}.") from error
     low, high, choices = allowed["low"], allowed["high"], allowed["choices"]
     in_range = (low is None or result >= low) and (high is None or result <= high)

@@ -1,16 +1,20 @@
 """A generation's manifest: which model, projection and segments make one published state of an index."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.core.errors import FormatError, ModelMismatchError
+from components.core.hashes import is_sha256
 
 FORMAT = 1
 KIND = "lookalike-generation"
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_OBJECT_BYTES = 2**32
+MAX_TREES = 1_000
+MAX_SEARCH_K = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class ObjectRef:
     size: int
 
     def __post_init__(self) -> None:
-        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+        if not is_sha256(self.sha256):
             raise FormatError(f"An object of the manifest is named {self.sha256!r}, which is no sha256 in hex.")
         if not 0 <= self.size <= MAX_OBJECT_BYTES:
             raise FormatError(f"An object of the manifest claims {self.size} bytes, beyond what is allowed.")
@@ -39,6 +43,12 @@ class ModelRef:
     source: str
     files: Mapping[str, ObjectRef]
     """model.xml, model.bin, model.json."""
+
+    def file(self, name: str) -> ObjectRef:
+        """The object that holds the file ``name``; raises FormatError where the generation brings none."""
+        if name not in self.files:
+            raise FormatError(f"The generation does not hold {name} of its model: build or fetch it again.")
+        return self.files[name]
 
 
 @dataclass(frozen=True)
@@ -61,12 +71,22 @@ class SearchSettings:
     rescore: int = 80
     """How many candidates are scored again exactly."""
 
+    def __post_init__(self) -> None:
+        highest = {"n_trees": MAX_TREES, "search_k": MAX_SEARCH_K, "rescore": MAX_SEARCH_K}
+        for name, high in highest.items():
+            if not 1 <= getattr(self, name) <= high:
+                raise FormatError(f"A manifest says {name} {getattr(self, name)!r}; expected 1 to {high}.")
+
 
 @dataclass(frozen=True)
 class Thresholds:
     """From which score on the best item is a match."""
 
     min_score: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.min_score) and -1.0 <= self.min_score <= 1.0):
+            raise FormatError(f"A manifest says min_score {self.min_score!r}; expected a cosine from -1 to 1.")
 
 
 @dataclass(frozen=True)
@@ -81,12 +101,14 @@ class Manifest:
     dim: int
     """Length of the vectors in the segments."""
     segments: tuple[SegmentRef, ...]
+    """First Annoy's base, then the tail."""
     tombstones: tuple[int, ...]
     """Ordinals of removed views, ascending."""
     search: SearchSettings
     thresholds: Thresholds
     items: int
     views: int
+    """Without the removed ones."""
 
     def __post_init__(self) -> None:
         expected = 0
@@ -96,6 +118,8 @@ class Manifest:
                     f"The segments of generation {self.seq} leave a gap or overlap at ordinal {expected}."
                 )
             expected += segment.count
+        if [segment.tail for segment in self.segments] != sorted(segment.tail for segment in self.segments):
+            raise FormatError(f"Generation {self.seq} has a tail segment before one of the base.")
         if any(not 0 <= ordinal < expected for ordinal in self.tombstones):
             raise FormatError(f"Generation {self.seq} has a tombstone for a view that it does not have.")
 
@@ -128,7 +152,7 @@ def decode_manifest(data: bytes) -> Manifest:
                 f"The generation has format {document['format']}; this version reads {FORMAT}: update it."
             )
         return _manifest(document)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FormatError(f"A manifest is damaged ({error!r}): fetch or build the generation again.") from error
 
 
@@ -136,15 +160,15 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     model = document["model"]
     return Manifest(
         seq=_count(document["seq"]),
-        name=str(document["name"]),
-        license=str(document["license"]),
+        name=_text(document["name"]),
+        license=_text(document["license"]),
         model=ModelRef(
-            name=str(model["name"]),
-            digest=ObjectRef(model["digest"], 0).sha256,
+            name=_text(model["name"]),
+            digest=ObjectRef(_text(model["digest"]), 0).sha256,
             dim=_count(model["dim"]),
-            license=str(model["license"]),
-            source=str(model["source"]),
-            files={str(name): _object(ref) for name, ref in model["files"].items()},
+            license=_text(model["license"]),
+            source=_text(model["source"]),
+            files={_text(name): _object(ref) for name, ref in model["files"].items()},
         ),
         projection=_object(document["projection"]),
         dim=_count(document["dim"]),
@@ -168,7 +192,14 @@ def _segment(fields: dict[str, Any]) -> SegmentRef:
 
 
 def _object(fields: dict[str, Any]) -> ObjectRef:
-    return ObjectRef(str(fields["sha256"]), _count(fields["size"]))
+    return ObjectRef(_text(fields["sha256"]), _count(fields["size"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    value.encode()  # raises UnicodeEncodeError for half a surrogate pair, which could not be sent or shown
+    return value
 
 
 def _count(value: object) -> int:

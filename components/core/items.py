@@ -1,11 +1,13 @@
 """Catalog items, and the rows of a segment: one NDJSON line per view."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.core.errors import FormatError
+from components.core.hashes import is_sha256
+from components.core.messages import MAX_ID_LENGTH
 
 DEFAULT_LANGUAGE = ""
 
@@ -46,30 +48,37 @@ def decode_row(line: bytes) -> Row:
     try:
         fields = json.loads(line)
         item = Item(
-            item_id=_text(fields["item_id"]),
+            item_id=_item_id(fields["item_id"]),
             title={_text(language): _text(title) for language, title in fields["title"].items()},
             category=_text(fields["category"]),
             description=_text(fields["description"]),
             url=_text(fields["url"]),
             price=_text(fields["price"]),
-            available=bool(fields["available"]),
+            available=_flag(fields["available"]),
             attributes={_text(name): _text(value) for name, value in fields["attributes"].items()},
-            thumbnail=_text(fields["thumbnail"]),
+            thumbnail=_thumbnail(fields["thumbnail"]),
         )
-        return Row(int(fields["ordinal"]), item)
+        return Row(_ordinal(fields["ordinal"]), item)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"A row of the index is damaged ({error!r}): fetch or build the generation again.") from error
 
 
-def decode_rows(data: bytes, *, first_ordinal: int, count: int) -> list[Row]:
-    """All rows of a segment of ``count`` views; raises FormatError where they do not fit it."""
-    rows = [decode_row(line) for line in data.splitlines()]
-    if [row.ordinal for row in rows] != list(range(first_ordinal, first_ordinal + count)):
-        raise FormatError(
-            f"The rows of a segment do not fit its {count} vectors from ordinal {first_ordinal}: "
-            "fetch or build the generation again."
-        )
-    return rows
+def decode_rows(data: bytes, *, first_ordinal: int, count: int) -> Iterator[Row]:
+    """The rows of a segment of ``count`` views, one by one; raises FormatError where they do not fit it."""
+    expected = first_ordinal
+    for line in data.splitlines():
+        row = decode_row(line)
+        if row.ordinal != expected:
+            break
+        expected += 1
+        yield row
+    else:
+        if expected == first_ordinal + count:
+            return
+    raise FormatError(
+        f"The rows of a segment do not fit its {count} vectors from ordinal {first_ordinal}: "
+        "fetch or build the generation again."
+    )
 
 
 def _row_fields(row: Row) -> dict[str, Any]:
@@ -91,4 +100,30 @@ def _row_fields(row: Row) -> dict[str, Any]:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not text")
+    value.encode()  # raises UnicodeEncodeError for half a surrogate pair, which could not be sent or shown
+    return value
+
+
+def _item_id(value: object) -> str:
+    item_id = _text(value)
+    if not 0 < len(item_id) <= MAX_ID_LENGTH:
+        raise ValueError(f"item_id {item_id[:80]!r} must be 1 to {MAX_ID_LENGTH} characters")
+    return item_id
+
+
+def _thumbnail(value: object) -> str:
+    if value != "" and not is_sha256(value):
+        raise ValueError(f"thumbnail {value!r} is no sha256 in hex")
+    return _text(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is not true or false")
+    return value
+
+
+def _ordinal(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not an ordinal")
     return value

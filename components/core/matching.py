@@ -33,10 +33,10 @@ def rank(neighbors: Iterable[Neighbor], item_of: Sequence[str], k: int) -> tuple
     return tuple(Match(item_id, score) for item_id, score in ordered[:k])
 
 
-def decide(matches: Sequence[Match], min_score: float) -> Decision:
-    """Whether the best of ``matches`` is one."""
+def decide(matches: Sequence[Match], min_score: float, *, filtered: bool = False) -> Decision:
+    """Whether the best of ``matches`` is one; ``filtered`` says whether the query had filters."""
     if not matches:
-        return Decision("no_match", "no item passes the filters")
+        return Decision("no_match", "no item passes the filters" if filtered else "the catalog holds no item")
     if matches[0].score < min_score:
         return Decision("no_match", "nothing in the catalog looks like this")
     return Decision("match")

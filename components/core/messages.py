@@ -5,7 +5,6 @@ travel here: they pass through a directory in RAM, named by the query's id (``co
 """
 
 import base64
-import binascii
 import dataclasses
 import json
 import math
@@ -17,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from components.core.errors import MessageError
+from components.core.hashes import is_sha256
 
 FORMAT = 1
 MAX_MESSAGE_BYTES = 7_000
 MAX_K = 50
-MAX_DIM = 2_560
+MAX_DIM = 2_304  # more would not fit in a message
 MAX_ID_LENGTH = 64
 
 QUERY_TOPIC = "lookalike/query"
@@ -43,7 +43,9 @@ def _require(condition: bool, kind: str, problem: str) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < 2**63
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _is_count(value: object) -> bool:
@@ -52,10 +54,6 @@ def _is_count(value: object) -> bool:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
-
-
-def _is_digest(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 64 and all(c in "0123456789abcdef" for c in value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +113,7 @@ class Query(_Asked):
     def __post_init__(self) -> None:
         self._check_asked(self.KIND)
         _check_wanted(self.KIND, self.k, self.filters)
-        _require(_is_digest(self.model), self.KIND, "model must be a sha256 in hex")
+        _require(is_sha256(self.model), self.KIND, "model must be a sha256 in hex")
         e = self.embedding
         good = isinstance(e, np.ndarray) and e.dtype == np.float32 and e.ndim == 1 and 0 < e.size <= MAX_DIM
         _require(good, self.KIND, f"embedding must be a float32 vector of 1 to {MAX_DIM} numbers")
@@ -167,7 +165,7 @@ class SearchResult(_Asked):
 
     def __post_init__(self) -> None:
         self._check_asked(self.KIND)
-        _require(_is_digest(self.model), self.KIND, "model must be a sha256 in hex")
+        _require(is_sha256(self.model), self.KIND, "model must be a sha256 in hex")
         _require(_is_count(self.generation), self.KIND, "generation must be a count")
         _require(self.decision in DECISIONS, self.KIND, f"decision {self.decision!r} is none of {', '.join(DECISIONS)}")
         _require(isinstance(self.reason, str) and len(self.reason) <= 300, self.KIND, "reason must be short text")
@@ -215,19 +213,35 @@ M = TypeVar("M", Query, PictureQuery, SearchResult, Status)
 
 def encode(message: Message) -> bytes:
     """The message as it travels; raises MessageError where it would pass 7,000 bytes."""
-    fields = dataclasses.asdict(message)
-    if isinstance(message, Query):
-        packed = message.embedding.astype("<f2").tobytes()
-        fields["embedding"] = base64.b64encode(packed).decode("ascii")
-        fields["dim"] = int(message.embedding.size)
-    data = json.dumps(
-        {"format": FORMAT, "kind": message.KIND, **fields}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    data = _written(message)
     if len(data) > MAX_MESSAGE_BYTES:
         raise MessageError(
             f"A {message.KIND} message of {len(data)} bytes is too large; at most {MAX_MESSAGE_BYTES} may travel."
         )
     return data
+
+
+def shortened(result: SearchResult) -> SearchResult:
+    """``result`` with as many of its matches, best first, as one message carries: long ids take much room."""
+    while result.matches and len(_written(result)) > MAX_MESSAGE_BYTES:
+        result = dataclasses.replace(result, matches=result.matches[:-1])
+    return result
+
+
+def _written(message: Message) -> bytes:
+    fields = dataclasses.asdict(message)
+    if isinstance(message, Query):
+        packed = message.embedding.astype("<f2").tobytes()
+        fields["embedding"] = base64.b64encode(packed).decode("ascii")
+        fields["dim"] = int(message.embedding.size)
+    return _json({"format": FORMAT, "kind": message.KIND, **fields})
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise MessageError("A message holds half a surrogate pair, which is no text.") from error
 
 
 def decode(cls: type[M], data: bytes) -> M:
@@ -243,12 +257,18 @@ def decode(cls: type[M], data: bytes) -> M:
         if cls is Query:
             known["embedding"] = _unpack(known.get("embedding"), fields.get("dim"))
         if "filters" in known:
-            known["filters"] = {name: tuple(values) for name, values in known["filters"].items()}
+            known["filters"] = {name: _several(values) for name, values in known["filters"].items()}
         if "matches" in known:
             known["matches"] = tuple(Match(m["item_id"], m["score"]) for m in known["matches"])
         return cls(**known)
     except (TypeError, KeyError, AttributeError) as error:
         raise MessageError(f"A {cls.KIND} message lacks a field or has one of the wrong kind: {error}.") from error
+
+
+def _several(values: object) -> tuple[Any, ...]:
+    if not isinstance(values, (list, tuple)):  # a text would fall apart into its letters
+        raise TypeError(f"{values!r:.100} is not a list of values")
+    return tuple(values)
 
 
 def _parse(kind: str, data: bytes) -> dict[str, Any]:
@@ -258,6 +278,8 @@ def _parse(kind: str, data: bytes) -> dict[str, Any]:
         raise MessageError(f"A {kind} message is not JSON: {str(error)[:100]}.") from error
     if not isinstance(fields, dict):
         raise MessageError(f"A {kind} message must be a JSON object.")
+    if b"\\u" in data:  # the only way to write what is no text
+        _json(fields)
     if fields.get("format") != FORMAT:
         raise MessageError(
             f"A {kind} message has format {fields.get('format')!r}; this version understands {FORMAT}: "
@@ -271,7 +293,7 @@ def _parse(kind: str, data: bytes) -> dict[str, Any]:
 def _unpack(text: object, dim: object) -> Embedding:
     try:
         packed = base64.b64decode(str(text), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise MessageError(f"A query message's embedding is not base64: {error}.") from error
     if not isinstance(dim, int) or len(packed) != 2 * dim:
         raise MessageError(f"A query message's embedding has {len(packed)} bytes; its dim {dim!r} asks for two each.")

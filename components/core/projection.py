@@ -15,6 +15,8 @@ from components.core.segments import MAX_DIM, Vectors
 
 MAGIC = b"LOOKPRJ\0"
 FORMAT = 1
+_NOTHING = 1e-6
+_BLOCK = 4_096
 _HEADER = struct.Struct("<8sHHII12x32s")
 
 
@@ -50,7 +52,9 @@ class Projection:
     def _project(self, centered: Vectors) -> Vectors:
         vectors = centered if self.matrix is None else centered @ self.matrix
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+        # A picture that is its domain's mean has no direction: any one will do, but a vector of zeros is none.
+        vectors = np.where(norms > _NOTHING, vectors, np.eye(1, vectors.shape[1], dtype=np.float32))
+        return np.asarray(vectors / np.where(norms > _NOTHING, norms, 1.0), dtype=np.float32)
 
 
 def identity(raw_dim: int) -> Projection:
@@ -61,9 +65,11 @@ def identity(raw_dim: int) -> Projection:
 
 def fit_pca(embeddings: Vectors, dim: int) -> Projection:
     """Principal component analysis (Pearson 1901): the ``dim`` directions of most variance in (n, raw_dim)."""
-    exact = embeddings.astype(np.float64)
-    mean = exact.mean(axis=0)
-    covariance = (exact - mean).T @ (exact - mean) / len(exact)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((len(mean), len(mean)))
+    for first in range(0, len(embeddings), _BLOCK):  # 100,000 of them in float64 at once would take gigabytes
+        centered = embeddings[first : first + _BLOCK] - mean
+        covariance += centered.T @ centered
     _, directions = np.linalg.eigh(covariance)
     matrix = directions[:, ::-1][:, :dim]
     # An eigenvector's sign is arbitrary: fix it, so that the same input gives the same file.

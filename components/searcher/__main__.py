@@ -4,6 +4,7 @@ import logging
 import threading
 from pathlib import Path
 
+from components.bus import Bus
 from components.core import messages
 from components.core.configuration import from_mapping
 from components.core.errors import MessageError, UnavailableError
@@ -54,17 +55,17 @@ def receive(payload: bytes, mailbox: Mailbox) -> None:
         log.warning("%s", error)
 
 
-def answer_queries(bus: GreengrassBus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
+def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
     """The searcher's share of the way of a frame: take, answer, publish."""
     while not stop.is_set():
         query = mailbox.take(timeout_s=0.5)
         if query is None:
             continue
-        result = searcher.answer(query)
         try:
+            result = messages.shortened(searcher.answer(query))
             bus.publish(messages.RESULT_TOPIC, messages.encode(result))
-        except UnavailableError as error:
-            log.info("a result is lost: %s", error)
+        except (MessageError, UnavailableError) as error:
+            log.warning("a result is lost: %s", error)
 
 
 def status(searcher: Searcher, activation: Activation) -> Status:
@@ -77,7 +78,7 @@ def status(searcher: Searcher, activation: Activation) -> Status:
     manifest = index.snapshot.manifest
     details: dict[str, str | int | float | bool] = {
         "generation": manifest.seq,
-        "catalog": manifest.name,
+        "catalog": manifest.name[:200],
         "items": manifest.items,
         "views": len(index.snapshot.alive),
         "backend": index.backend,

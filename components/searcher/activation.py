@@ -5,10 +5,11 @@ import threading
 from pathlib import Path
 
 from components.core.errors import FormatError, LookalikeError
-from components.searcher.annoy_index import build_in_child, cache_path, open_cached, remove_others
+from components.core.generations import Manifest
+from components.searcher.annoy_index import AnnoyBuild, AnnoyCandidates, cache_path, open_cached, remove_others
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
-from components.searcher.snapshot import Snapshot, load_snapshot
+from components.searcher.snapshot import load_snapshot
 from components.store import Store
 
 log = logging.getLogger(__name__)
@@ -17,71 +18,110 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Activation:
-    """Watches the store and swaps the searcher's index; queries go on with the one that they started with."""
+    """Watches the store and swaps the searcher's index; queries go on with the one that they started with.
+
+    Annoy's file is built aside, for minutes in a large catalog; a generation that comes meanwhile is active at once.
+    """
 
     def __init__(self, store: Store, searcher: Searcher, *, annoy: bool = True, poll_interval_s: float = 1.0) -> None:
-        self.problem = ""
-        """Why the newest generation is not (fully) in use; "" when all is well."""
         self._store = store
         self._searcher = searcher
         self._annoy = annoy
         self._poll_interval_s = poll_interval_s
         self._in_use: int | None = None
+        self._build: AnnoyBuild | None = None
         self._annoy_files: list[Path] = []
+        self._store_problem = ""
+        self._annoy_problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the newest generation is not (fully) in use; "" when all is well."""
+        return self._store_problem or self._annoy_problem
+
+    @property
+    def build_process_id(self) -> int | None:
+        """The process that builds Annoy's file now."""
+        return None if self._build is None else self._build.process_id
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop``: look for a newer generation, activate it; after a failure with growing pauses."""
-        pause_s = self._poll_interval_s
+        """Until ``stop``: look for a newer generation, activate it; what failed is tried again with growing pauses."""
+        tried: int | None = None
+        pause_s = wait_s = 0.0
         while not stop.is_set():
-            done = self.step()
-            pause_s = self._poll_interval_s if done else min(2 * pause_s, LONGEST_PAUSE_S)
-            stop.wait(pause_s)
+            seq = self._store.active()
+            if seq != tried or wait_s <= 0:
+                pause_s = 0.0 if self.step() else min(max(2 * pause_s, self._poll_interval_s), LONGEST_PAUSE_S)
+                tried, wait_s = seq, pause_s
+            stop.wait(self._poll_interval_s)
+            wait_s -= self._poll_interval_s
+        if self._build is not None:
+            self._build.stop()
 
     def step(self) -> bool:
-        """Activate the newest generation unless it is in use; False where that did not work out (yet)."""
+        """Activate the newest generation unless it is in use, and Annoy once it is built; False where that failed."""
         seq = self._store.active()
         if seq is None:
-            self.problem = f"no index generation in {self._store.index_dir} yet"
+            self._store_problem = f"no index generation in {self._store.index_dir} yet"
             return True
+        activated = self._activate(seq)
+        return self._bring_in_annoy() and activated
+
+    def _activate(self, seq: int) -> bool:
         if seq == self._in_use:
-            return not self.problem or self._switch_to_annoy(self._snapshot())
+            self._store_problem = ""
+            return True
         try:
             snapshot = load_snapshot(self._store, seq)
         except LookalikeError as error:
-            self._report(f"generation {seq} cannot be used: {error}")
+            self._store_problem = _said(f"generation {seq} cannot be used: {error}", self._store_problem)
             return False
         self._searcher.index = Index(snapshot)
         self._in_use = seq
-        self.problem = ""
+        self._store_problem = self._annoy_problem = ""
         log.info("generation %d is active: %d views, exact scan", seq, len(snapshot.alive))
-        return self._switch_to_annoy(snapshot)
-
-    def _snapshot(self) -> Snapshot:
-        assert self._searcher.index is not None  # noqa: S101  # a generation is in use
-        return self._searcher.index.snapshot
-
-    def _switch_to_annoy(self, snapshot: Snapshot) -> bool:
-        if not self._annoy or snapshot.base == 0:
-            return True
-        path = cache_path(self._store.index_dir, snapshot.manifest)
-        try:
-            candidates = open_cached(path, snapshot.manifest.dim)
-            if candidates is None:
-                build_in_child(self._store.index_dir, snapshot.manifest.seq)
-                candidates = open_cached(path, snapshot.manifest.dim)
-            if candidates is None:
-                raise FormatError(f"{path} is not whole after it was built: check the disk.")
-        except (LookalikeError, OSError) as error:
-            self._report(f"searching without Annoy: {error}")
-            return False
-        self._searcher.index = Index(snapshot, candidates)
-        self.problem = ""
-        log.info("generation %d is searched with Annoy", snapshot.manifest.seq)
-        self._annoy_files = [path, *(other for other in self._annoy_files[:1] if other != path)]
-        remove_others(set(self._annoy_files))
         return True
 
-    def _report(self, problem: str) -> None:
-        if problem != self.problem:
-            log.warning("%s", problem)
-        self.problem = problem
+    def _bring_in_annoy(self) -> bool:
+        index = self._searcher.index
+        if not self._annoy or index is None or index.backend == "annoy" or index.snapshot.base == 0:
+            return True
+        try:
+            candidates = self._candidates(index.snapshot.manifest)
+            if candidates is None:
+                return True
+            self._searcher.index = Index(index.snapshot, candidates)
+            self._annoy_problem = ""
+            log.info("generation %d is searched with Annoy", index.snapshot.manifest.seq)
+            self._forget_others(cache_path(self._store.index_dir, index.snapshot.manifest))
+        except (LookalikeError, OSError) as error:
+            self._annoy_problem = _said(f"searching without Annoy: {error}", self._annoy_problem)
+            return False
+        return True
+
+    def _candidates(self, manifest: Manifest) -> AnnoyCandidates | None:
+        """What Annoy's file of the generation gives, or None while it is being built."""
+        path = cache_path(self._store.index_dir, manifest)
+        build, self._build = self._build, None
+        if build is not None and build.path != path:
+            build.stop()
+            build = None
+        if build is not None and not build.finished():
+            self._build = build
+            return None
+        candidates = open_cached(path, manifest.dim)
+        if candidates is None and build is not None:
+            raise FormatError(f"{path} is not whole after it was built: check the disk.")
+        if candidates is None:
+            self._build = AnnoyBuild(self._store.index_dir, manifest)
+        return candidates
+
+    def _forget_others(self, path: Path) -> None:
+        self._annoy_files = [path, *(other for other in self._annoy_files[:1] if other != path)]
+        remove_others(set(self._annoy_files))
+
+
+def _said(problem: str, before: str) -> str:
+    if problem != before:
+        log.warning("%s", problem)
+    return problem

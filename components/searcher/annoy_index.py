@@ -44,8 +44,8 @@ def build_file(vectors: Vectors, path: Path, n_trees: int) -> None:
     """Build Annoy's file from (n, dim) vectors; one job and a fixed seed, so that it is reproducible."""
     index = AnnoyIndex(vectors.shape[1], _METRIC)
     index.set_seed(SEED)
-    for ordinal, vector in enumerate(vectors.tolist()):
-        index.add_item(ordinal, vector)
+    for ordinal, vector in enumerate(vectors):
+        index.add_item(ordinal, vector.tolist())
     index.build(n_trees, n_jobs=1)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     index.save(str(aside))
@@ -69,14 +69,37 @@ def open_cached(path: Path, dim: int) -> AnnoyCandidates | None:
     return AnnoyCandidates(path, dim) if whole else None
 
 
-def build_in_child(index_dir: Path, seq: int) -> None:
-    """Build the Annoy file of generation ``seq`` in a child process at low priority; raises UnavailableError."""
-    command = [sys.executable, "-m", "components.searcher.annoy_build", str(index_dir), str(seq)]
-    with start_child(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
-        _, errors = child.communicate()
-    if child.returncode != 0:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-        raise UnavailableError(f"Annoy's index of generation {seq} could not be built ({last[0]}).")
+class AnnoyBuild:
+    """Builds the Annoy file of generation ``seq`` in a child process at low priority. Raises OSError."""
+
+    def __init__(self, index_dir: Path, manifest: Manifest) -> None:
+        self.path = cache_path(index_dir, manifest)
+        """Where the file will be."""
+        self._seq = manifest.seq
+        for left in self.path.parent.glob(".*"):  # by a child that was killed
+            left.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "components.searcher.annoy_build", str(index_dir), str(manifest.seq)]
+        self._child = start_child(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+    @property
+    def process_id(self) -> int:
+        """Of the child."""
+        return self._child.pid
+
+    def finished(self) -> bool:
+        """Whether the file is there; raises UnavailableError where it could not be built."""
+        if self._child.poll() is None:
+            return False
+        _, errors = self._child.communicate()
+        if self._child.returncode != 0:
+            last = errors.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {self._child.returncode}"]
+            raise UnavailableError(f"Annoy's index of generation {self._seq} could not be built ({last[0]}).")
+        return True
+
+    def stop(self) -> None:
+        """Nobody needs the file any more."""
+        self._child.kill()
+        self._child.communicate()
 
 
 def remove_others(keep: set[Path]) -> None:

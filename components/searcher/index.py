@@ -44,8 +44,7 @@ class Index:
         return self._by_annoy(self._annoy, vector, k)
 
     def _exact(self, vector: Vectors, k: int, ordinals: Ordinals) -> tuple[Match, ...]:
-        vectors = self.snapshot.vectors
-        scores = vectors @ vector if len(ordinals) == len(vectors) else vectors[ordinals] @ vector
+        scores = self._scores(vector, ordinals)
         n = max(self.snapshot.manifest.search.rescore, k)
         while True:
             best = _largest(scores, n)
@@ -57,13 +56,25 @@ class Index:
     def _by_annoy(self, annoy: Candidates, vector: Vectors, k: int) -> tuple[Match, ...]:
         settings = self.snapshot.manifest.search
         n = max(settings.rescore, k)
-        while True:
-            near = [o for o in annoy.near(vector, n, max(settings.search_k, n)) if o not in self._removed]
-            ordinals = np.concatenate([np.asarray(near, np.int64), self._tail])
-            found = self._rank(ordinals, self.snapshot.vectors[ordinals] @ vector, k)
-            if len(found) == k or n >= self.snapshot.base:
+        for wanted in (n, 4 * n):
+            near = annoy.near(vector, wanted, max(settings.search_k, wanted * settings.n_trees))
+            alive = [ordinal for ordinal in near if ordinal not in self._removed]
+            ordinals = np.concatenate([np.asarray(alive, np.int64), self._tail])
+            scores = self._scores(vector, ordinals)
+            best = _largest(scores, wanted)
+            found = self._rank(ordinals[best], scores[best], k)
+            if len(found) == k:
                 return found
-            n *= 4  # many views of few items, or many tombstones: ask for more until k items are there
+        # Many views of few items, or many removed ones: Annoy does not promise to find them all.
+        return self._exact(vector, k, self.snapshot.alive)
+
+    def _scores(self, vector: Vectors, ordinals: Ordinals) -> Vectors:
+        vectors = self.snapshot.vectors
+        if len(ordinals) == len(vectors):
+            return vectors @ vector
+        if 4 * len(ordinals) > len(vectors):  # to multiply all is cheaper than to copy most
+            return np.asarray((vectors @ vector)[ordinals])
+        return vectors[ordinals] @ vector
 
     def _rank(self, ordinals: Ordinals, scores: Vectors, k: int) -> tuple[Match, ...]:
         pairs = zip(ordinals.tolist(), np.clip(scores, -1.0, 1.0).tolist(), strict=True)

@@ -20,7 +20,7 @@ class Mailbox:
         """Never waits."""
         with self._arrived:
             if query.origin == "camera":
-                self._newest.pop(query.camera, None)  # so that cameras take turns: the one that waits longest is first
+                # A newer query keeps its camera's place, so that cameras take turns: who waits longest is first.
                 self._newest[query.camera] = query
             else:
                 self._uploads.append(query)

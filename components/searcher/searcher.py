@@ -25,10 +25,13 @@ class Searcher:
         except ModelMismatchError as error:
             self.mismatch = str(error)
             return SearchResult.answering(query, decision="no_match", reason=str(error)[:300], generation=manifest.seq)
+        if query.embedding.size != manifest.model.dim:
+            self.mismatch = f"the query has {query.embedding.size} numbers, its model's have {manifest.model.dim}"
+            return SearchResult.answering(query, decision="no_match", reason=self.mismatch, generation=manifest.seq)
         self.mismatch = ""
         vector = index.snapshot.projection.query(query.embedding[None, :])[0]
         matches = index.search(vector, query.k, query.filters)
-        decision = decide(matches, manifest.thresholds.min_score)
+        decision = decide(matches, manifest.thresholds.min_score, filtered=bool(query.filters))
         return SearchResult.answering(
             query,
             decision=decision.kind,

@@ -1,6 +1,8 @@
 """One generation in memory, ready to be searched: immutable, so that a query keeps the one it started with."""
 
+from array import array
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy.typing as npt
 
 from components.core.errors import FormatError
 from components.core.generations import Manifest
-from components.core.items import Item, decode_rows
+from components.core.items import Row, decode_rows
 from components.core.messages import Filters
 from components.core.projection import Projection, decode_projection
 from components.core.segments import Vectors, decode_segment
@@ -36,12 +38,20 @@ class Snapshot:
 
     def allowed(self, filters: Filters) -> Ordinals:
         """The ordinals alive that pass ``filters``: AND over the names, OR over a name's values."""
-        allowed = self.alive
-        for name, values in filters.items():
-            found = [self.with_value[name, value] for value in values if (name, value) in self.with_value]
-            some = np.concatenate(found) if found else np.empty(0, np.int64)
-            allowed = np.intersect1d(allowed, some)
+        if not filters:
+            return self.alive
+        passed = [self._with_any(name, values) for name, values in filters.items()]
+        passed.sort(key=len)  # the work is that of the most selective ones
+        allowed = passed[0]
+        for others in passed[1:]:
+            allowed = allowed[np.isin(allowed, others, assume_unique=True)]
         return allowed
+
+    def _with_any(self, name: str, values: tuple[str, ...]) -> Ordinals:
+        found = [self.with_value[name, value] for value in values if (name, value) in self.with_value]
+        if len(found) == 1:
+            return found[0]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
 def load_snapshot(store: Store, seq: int) -> Snapshot:
@@ -51,26 +61,34 @@ def load_snapshot(store: Store, seq: int) -> Snapshot:
     if (projection.raw_dim, projection.dim) != (manifest.model.dim, manifest.dim):
         raise FormatError(f"The projection of generation {seq} does not fit its model and vectors: build it again.")
     parts: list[Vectors] = []
-    items: list[Item] = []
+    values = _Values(frozenset(manifest.tombstones))
     for ref in manifest.segments:
         segment = decode_segment(store.read_ref(ref.vectors))
         if segment.first_ordinal != ref.first_ordinal or segment.vectors.shape != (ref.count, manifest.dim):
             raise FormatError(f"A segment of generation {seq} is not the one that its manifest names: build it again.")
         parts.append(segment.vectors)
-        rows = decode_rows(store.read_rows(ref.rows), first_ordinal=ref.first_ordinal, count=ref.count)
-        items += [row.item for row in rows]
+        values.add(decode_rows(store.read_rows(ref.rows), first_ordinal=ref.first_ordinal, count=ref.count))
     vectors = np.concatenate(parts) if parts else np.empty((0, manifest.dim), np.float32)
     alive = np.setdiff1d(np.arange(len(vectors), dtype=np.int64), np.asarray(manifest.tombstones, dtype=np.int64))
     base = sum(ref.count for ref in manifest.segments if not ref.tail)
-    item_of = [item.item_id for item in items]
-    return Snapshot(manifest, projection, vectors, item_of, base, alive, _values(items, alive))
+    return Snapshot(manifest, projection, vectors, values.item_of, base, alive, values.ordinals())
 
 
-def _values(items: list[Item], alive: Ordinals) -> dict[tuple[str, str], Ordinals]:
-    with_value: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for ordinal in alive.tolist():
-        item = items[ordinal]
-        with_value["category", item.category].append(ordinal)
-        for name, value in item.attributes.items():
-            with_value[name, value].append(ordinal)
-    return {key: np.asarray(ordinals, dtype=np.int64) for key, ordinals in with_value.items()}
+class _Values:
+    """What a search needs of the rows, taken from one after the other: all items at once would fill the memory."""
+
+    def __init__(self, removed: frozenset[int]) -> None:
+        self.item_of: list[str] = []
+        self._removed = removed
+        self._with_value: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("q"))
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.item_of.append(row.item.item_id)
+            if row.ordinal not in self._removed:
+                # An attribute may be called category too: the view must not be counted twice.
+                for value in {("category", row.item.category), *row.item.attributes.items()}:
+                    self._with_value[value].append(row.ordinal)
+
+    def ordinals(self) -> dict[tuple[str, str], Ordinals]:
+        return {value: np.array(ordinals, dtype=np.int64) for value, ordinals in self._with_value.items()}

@@ -1,0 +1,90 @@
+"""The model of the active index generation: found, loaded, and exchanged when a generation brings another."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from components.core.errors import LookalikeError, ModelMismatchError, UnavailableError
+from components.core.generations import Manifest
+from components.featurizer.model import Model, load_model
+from components.featurizer.pipeline import Embeds
+from components.store import Store
+
+logger = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=Embeds)
+
+POLL_S = 1.0
+LONGEST_PAUSE_S = 60.0
+
+
+def load_active_model(index_dir: Path) -> Model:
+    """The verified model of the active generation in ``index_dir``; raises UnavailableError or BadContentError."""
+    store = Store(index_dir)
+    return _load(store, _active_manifest(store))
+
+
+class ActiveModel(Generic[E]):
+    """Holds the embedder that ``make`` makes of the active model, and makes a new one when the model changes.
+
+    Making one may take minutes on a small GPU; until it is done, the one before is used.
+    """
+
+    def __init__(self, index_dir: Path, make: Callable[[Model], E], *, on_health: Callable[[str], None]) -> None:
+        self.embedder: E | None = None
+        self._store = Store(index_dir)
+        self._make = make
+        self._on_health = on_health
+        self._seq: int | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop``: look for a generation with another model; after a failure with growing pauses."""
+        pause_s, said = POLL_S, ""
+        while not stop.is_set():
+            problem = self.step()
+            if problem and problem != said:
+                logger.warning("%s", problem)
+            said = problem
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if problem and self._store.active() else POLL_S
+            stop.wait(pause_s)
+
+    def step(self) -> str:
+        """Use the active generation's model; gives why that did not work out, "" if it did."""
+        try:
+            if self._store.active() != self._seq or self._seq is None:
+                manifest = _active_manifest(self._store)
+                self._use(manifest)
+                self._seq = manifest.seq
+            problem = ""
+        except LookalikeError as error:
+            problem = str(error)
+        self._on_health(problem)
+        return problem
+
+    def _use(self, manifest: Manifest) -> None:
+        if self.embedder is not None and self.embedder.model_digest == manifest.model.digest:
+            return
+        self.embedder = self._make(_load(self._store, manifest))
+        logger.info("Model %s (%s) is in use.", manifest.model.name, manifest.model.digest[:12])
+
+
+def _active_manifest(store: Store) -> Manifest:
+    seq = store.active()
+    if seq is None:
+        raise UnavailableError(f"There is no index generation at {store.index_dir} yet, hence no model.")
+    return store.manifest(seq)
+
+
+def _load(store: Store, manifest: Manifest) -> Model:
+    xml, weights, description = (
+        store.read_ref(manifest.model.files[name]) for name in ("model.xml", "model.bin", "model.json")
+    )
+    model = load_model(xml, weights, description)
+    if model.digest != manifest.model.digest:
+        raise ModelMismatchError(
+            f"Index generation {manifest.seq} names model {manifest.model.digest[:12]}, but holds {model.digest[:12]}: "
+            "build or fetch it again."
+        )
+    return model

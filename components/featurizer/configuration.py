@@ -1,0 +1,30 @@
+"""The featurizer's settings."""
+
+import re
+from dataclasses import dataclass
+
+from components.core.configuration import setting
+from components.core.errors import ConfigurationError
+from components.ram import DEFAULT_RAM_DIR
+
+
+@dataclass(frozen=True)
+class FeaturizerConfiguration:
+    """What a deployment may set."""
+
+    source: str = setting("usb:0", "the camera: usb:0, rtsp://..., http://..., awscam:, file:..., folder:...")
+    camera: str = setting("camera", "the camera's name in results: letters, digits, - and _")
+    index_dir: str = setting("/var/lib/lookalike/index", "folder of the index generations, which hold the model")
+    ram_dir: str = setting(DEFAULT_RAM_DIR, "folder in RAM for previews and uploaded pictures")
+    device: str = setting("AUTO", "what computes embeddings", choices=("AUTO", "GPU", "CPU"))
+    max_fps: float = setting(8.0, "how many searches a second at most", low=0.1, high=60)
+    threads: int = setting(1, "threads of the CPU for embeddings", low=1, high=16)
+    cache_dir: str = setting("", "folder of compiled models; empty: openvino-cache in the component's work folder")
+    k: int = setting(8, "how many matches a search shall bring", low=1, high=50)
+    frozen_after_s: float = setting(5.0, "without a new picture for so long, the camera is reopened", low=1, high=600)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.camera):
+            raise ConfigurationError(
+                f"Setting 'camera' is {self.camera!r}; expected 1 to 64 letters, digits, - and _ (it names a file)."
+            )

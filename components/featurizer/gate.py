@@ -1,0 +1,41 @@
+"""Decides which frames are worth a search."""
+
+import numpy as np
+
+from components.featurizer.frame import Image
+
+SAMPLES = 36
+"""How many pixels are looked at along the shorter side."""
+NOISE = 24
+"""A value that changes by more than this has changed; sensors in dim light stay below it."""
+CHANGED_SHARE = 0.005
+SEARCH_AGAIN_AFTER_S = 1.0
+
+
+class Gate:
+    """Lets at most ``max_fps`` frames a second through, and of a scene that does not change one a second."""
+
+    def __init__(self, max_fps: float) -> None:
+        self._interval_s = 1 / max_fps
+        self._due_s = 0.0
+        self._searched_s = float("-inf")
+        self._searched: Image | None = None
+
+    def opens(self, image: Image, now_s: float) -> bool:
+        """Whether to search ``image`` at ``now_s`` of a monotonic clock; if so, later ones are compared with it."""
+        if now_s < self._due_s:
+            return False
+        stride = max(1, min(image.shape[:2]) // SAMPLES)
+        sample = image[::stride, ::stride].copy()
+        if now_s - self._searched_s < SEARCH_AGAIN_AFTER_S and not self._has_changed(sample):
+            return False
+        self._due_s = max(self._due_s, now_s - self._interval_s / 2) + self._interval_s
+        self._searched, self._searched_s = sample, now_s
+        return True
+
+    def _has_changed(self, sample: Image) -> bool:
+        before = self._searched
+        if before is None or before.shape != sample.shape:
+            return True
+        difference = np.maximum(sample, before) - np.minimum(sample, before)
+        return bool(np.count_nonzero(difference > NOISE) > CHANGED_SHARE * difference.size)

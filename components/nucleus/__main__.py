@@ -1,0 +1,99 @@
+"""Runs the components of recipes/ on a laptop: ``python -m components.nucleus --root DIR``."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.core.errors import ConfigurationError, LookalikeError
+from components.nucleus.deployment import Deployment
+from components.nucleus.limits import LIMITS
+from components.nucleus.nucleus import Nucleus
+
+_HERE = Path(__file__).parents[2]
+
+
+def main() -> int:
+    """Parse the command line, run until a signal or --seconds, stop everything."""
+    arguments = _parser().parse_args()
+    level = logging.INFO if arguments.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s nucleus %(message)s", stream=sys.stderr)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with Nucleus(_deployment(arguments), _print_line if arguments.verbose else None) as nucleus:
+            print(f"The nucleus runs: {', '.join(nucleus.states()) or 'no components'}.", flush=True)
+            print(f"Socket: {nucleus.socket}; logs: {arguments.root.absolute() / 'logs'}.", flush=True)
+            ended.wait(arguments.seconds)
+    except LookalikeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_line(component: str, line: str) -> None:
+    print(f"{component.rpartition('.')[2]:>12} | {line}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m components.nucleus", description=__doc__)
+    add = parser.add_argument
+    add("--root", type=Path, required=True, metavar="DIR", help="the nucleus's own directory: work, logs, socket")
+    add("--recipes", type=Path, default=_HERE / "recipes", metavar="DIR", help="default: %(default)s")
+    add("--set", action="append", default=[], metavar="COMPONENT.KEY=VALUE", help="change one setting; repeatable")
+    add("--config", type=Path, metavar="FILE", help="JSON or YAML: settings by component")
+    add("--limits", choices=sorted(LIMITS), default="lite", help="which nucleus to be as strict as; default: lite")
+    add("--python-env", type=Path, metavar="VENV", help="link this environment instead of running install")
+    add("--source", type=Path, default=_HERE, metavar="DIR", help="the tree that serves as artifact; default: this one")
+    add("--only", nargs="+", default=[], metavar="NAME", help="start these components only")
+    add("--seconds", type=float, metavar="N", help="stop after N seconds")
+    add("--offline", action="store_true", help="AWS IoT Core cannot be reached")
+    add("--iot-core-log", type=Path, metavar="FILE", help="write what goes to AWS IoT Core here, as JSON lines")
+    add("--verbose", action="store_true", help="show what the components print")
+    return parser
+
+
+def _deployment(arguments: argparse.Namespace) -> Deployment:
+    overrides = _config_file(arguments.config) if arguments.config else {}
+    for text in arguments.set:
+        component, key, value = _setting(text)
+        overrides.setdefault(component, {})[key] = value
+    return Deployment(
+        root=arguments.root,
+        recipes=arguments.recipes,
+        overrides=overrides,
+        limits=LIMITS[arguments.limits],
+        python_env=arguments.python_env,
+        source=arguments.source,
+        only=tuple(arguments.only),
+        online=not arguments.offline,
+        iot_core_log=arguments.iot_core_log,
+    )
+
+
+def _setting(text: str) -> tuple[str, str, str]:
+    name, equals, value = text.partition("=")
+    component, dot, key = name.rpartition(".")
+    if not (equals and dot and component and key):
+        raise ConfigurationError(f"--set {text!r} is not of the form component.key=value.")
+    return component, key, value
+
+
+def _config_file(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--config {file} cannot be read: {error}.") from error
+    if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
+        raise ConfigurationError(f"--config {file} must map components to their settings.")
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main())

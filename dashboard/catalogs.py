@@ -1,0 +1,127 @@
+"""The catalogs of the generations in use, loaded aside so that no result ever waits for a disk."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from components.catalog import Catalog, load_catalog
+from components.core.errors import LookalikeError
+from components.core.items import Item
+from components.store import Store
+
+log = logging.getLogger(__name__)
+
+_KEPT = 2
+_LOOK_EVERY_S = 3.0
+_MAX_THUMBNAIL_BYTES = 256 * 1024
+
+
+class ItemsOfGeneration(Protocol):
+    """The items of one generation."""
+
+    def get(self, item_id: str) -> Item | None:
+        """The item, or None where the generation does not have it."""
+
+    def __len__(self) -> int: ...
+
+
+class CatalogSource(Protocol):
+    """Where generations come from."""
+
+    def active(self) -> int | None:
+        """The generation to use."""
+
+    def load(self, seq: int) -> ItemsOfGeneration:
+        """Its items; may take seconds; raises a LookalikeError."""
+
+    def read_object(self, digest: str, max_bytes: int) -> bytes:
+        """A verified object; raises a LookalikeError."""
+
+
+class StoredCatalogs:
+    """The generations in the device's index directory."""
+
+    def __init__(self, index_dir: Path) -> None:
+        self._store = Store(index_dir)
+
+    def active(self) -> int | None:
+        """The generation to use."""
+        return self._store.active()
+
+    def load(self, seq: int) -> Catalog:
+        """Its items."""
+        return load_catalog(self._store, seq)
+
+    def read_object(self, digest: str, max_bytes: int) -> bytes:
+        """A verified object."""
+        return self._store.read_object(digest, max_bytes)
+
+
+class Catalogs:
+    """The two catalogs used last. Asking never blocks; ``on_loaded`` is called when another one is there."""
+
+    def __init__(self, source: CatalogSource, on_loaded: Callable[[], None]) -> None:
+        self._source = source
+        self._on_loaded = on_loaded
+        self._loaded: dict[int, ItemsOfGeneration] = {}
+        self._wanted: set[int] = set()
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        """Begin to load, on a thread."""
+        threading.Thread(target=self._run, name="catalogs", daemon=True).start()
+
+    def seqs(self) -> list[int]:
+        """The generations that are loaded, oldest first."""
+        with self._changed:
+            return sorted(self._loaded)
+
+    def get(self, seq: int) -> ItemsOfGeneration | None:
+        """The items of generation ``seq``; None while they are not loaded, and then they will be."""
+        with self._changed:
+            found = self._loaded.get(seq)
+            if found is None and seq > 0 and seq not in self._wanted:
+                self._wanted.add(seq)
+                self._changed.notify()
+            return found
+
+    def item(self, item_id: str, seq: int | None) -> Item | None:
+        """The item in generation ``seq``, or in the newest one that is loaded."""
+        if seq is None:
+            seq = max(self.seqs(), default=0)
+        catalog = self.get(seq)
+        return None if catalog is None else catalog.get(item_id)
+
+    def thumbnail(self, digest: str) -> bytes:
+        """The verified picture; raises a LookalikeError."""
+        return self._source.read_object(digest, _MAX_THUMBNAIL_BYTES)
+
+    def _run(self) -> None:
+        while True:
+            active = self._source.active()
+            with self._changed:
+                wanted = self._wanted | ({active} if active is not None else set())
+                missing = sorted(wanted - self._loaded.keys(), reverse=True)
+            failed = [seq for seq in missing[:_KEPT] if not self._load(seq)]
+            with self._changed:
+                self._wanted -= set(missing)
+                if failed or not self._wanted:
+                    self._changed.wait(_LOOK_EVERY_S)
+
+    def _load(self, seq: int) -> bool:
+        try:
+            catalog = self._source.load(seq)
+        except LookalikeError as error:
+            log.warning("The catalog of generation %d cannot be shown yet: %s", seq, error)
+            return False
+        with self._changed:
+            self._loaded[seq] = catalog
+            for old in sorted(self._loaded)[:-_KEPT]:
+                del self._loaded[old]
+            kept = seq in self._loaded
+        if kept:
+            log.info("The catalog of generation %d is loaded: %d items.", seq, len(catalog))
+            self._on_loaded()
+        return True

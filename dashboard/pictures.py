@@ -1,0 +1,60 @@
+"""Makes an upload safe: judged by its header, decoded once in a process of its own, handed on as a clean JPEG."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from components.child import start_child
+from components.core.errors import BadContentError, UnavailableError
+from components.picture_header import check_picture
+from dashboard.environment import scrubbed
+
+_AT_A_TIME = 2
+_WAIT_FOR_PLACE_S = 2.0
+_TIMEOUT_S = 15.0
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class PictureCleaner:
+    """Decodes at most two pictures at a time, each in a process with limits of memory and time."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(_AT_A_TIME)
+
+    def clean(self, data: bytes) -> bytes:
+        """A JPEG of the same picture without metadata, at most 1,280 pixels long.
+
+        Raises BadContentError for what is no picture, UnavailableError where too many are being decoded.
+        """
+        check_picture(data)
+        if not self._places.acquire(timeout=_WAIT_FOR_PLACE_S):
+            raise UnavailableError("Too many pictures are being searched at the same time: try again in a moment.")
+        try:
+            return _decode_apart(data)
+        finally:
+            self._places.release()
+
+
+def _decode_apart(data: bytes) -> bytes:
+    environment = scrubbed(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), environment.get("PYTHONPATH"))))
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    worker = start_child(
+        [sys.executable, "-m", "dashboard.decode_worker"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        jpeg, _ = worker.communicate(data, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise BadContentError("The picture takes too long to decode: send another one.") from error
+    finally:
+        worker.kill()
+        worker.wait()
+    if worker.returncode != 0 or not jpeg.startswith(b"\xff\xd8"):
+        raise BadContentError("The picture is damaged and cannot be decoded: send the file again.")
+    return jpeg

@@ -1,0 +1,88 @@
+// What the kiosk shows, and until when. A result has a time to live from the device, and is cleared here when that is
+// over, whether or not the device still answers.
+
+import { currentLanguage, firstLanguage, useLanguage } from "./i18n.js";
+import { showPreview } from "./preview.js";
+import { forget, showMatch, showNone, showProblem } from "./render.js";
+import { listen } from "./stream.js";
+
+const HOLD_MS = 700; // a match stays through a short doubt
+const IDLE_MS = 15000; // nothing recognized for so long: nobody is there
+const RESET_MS = 30000; // the next shopper finds the page as the shop set it up
+const LINK_LOST_MS = 1200;
+
+let result = null, expiry = 0, noneSince = 0, doubt = 0, problems = [], reset = 0;
+
+function show(state) {
+  if (state === document.body.dataset.state && reset) return;
+  document.body.dataset.state = state;
+  clearTimeout(reset);
+  reset = setTimeout(() => { reset = 0; if (state === "attract" && currentLanguage() !== firstLanguage()) choose(firstLanguage()); }, RESET_MS);
+}
+
+function paint() {
+  if (result?.decision === "match") { showMatch(result.matches); show("match"); return; }
+  if (result !== null && performance.now() - noneSince < IDLE_MS) { showNone(); show("none"); return; }
+  show("attract");
+}
+
+function clearResult() {
+  result = null;
+  clearTimeout(doubt);
+  doubt = 0;
+  show("attract");
+  forget();
+}
+
+function take(next) {
+  result = next;
+  clearTimeout(expiry);
+  expiry = setTimeout(clearResult, next.fresh_for_ms);
+  paint();
+}
+
+function onResult(next) {
+  const isMatch = next.decision === "match" && next.matches.length > 0;
+  if (isMatch) {
+    clearTimeout(doubt);
+    doubt = 0;
+    noneSince = 0;
+    take(next);
+    return;
+  }
+  noneSince ||= performance.now();
+  if (result?.decision !== "match") { take(next); return; }
+  // The match on the screen keeps its own time to live; a doubt that lasts replaces it sooner.
+  doubt ||= setTimeout(() => { doubt = 0; if (noneSince) take(next); }, HOLD_MS);
+}
+
+function onStatus(status) {
+  problems = status.problems;
+  showProblem(problems);
+}
+
+function onHello(hello) {
+  document.body.dataset.process = hello.process;
+}
+
+let linkTimer = 0;
+function onLink(up) {
+  clearTimeout(linkTimer);
+  linkTimer = 0;
+  if (up) document.body.dataset.link = "up";
+  else linkTimer = setTimeout(() => { document.body.dataset.link = "lost"; }, LINK_LOST_MS);
+}
+
+async function choose(code) {
+  clearTimeout(reset);
+  reset = 0;
+  await useLanguage(code);
+  showProblem(problems);
+  paint();
+}
+
+await useLanguage(firstLanguage()).catch(() => {});
+for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => choose(button.dataset.language));
+listen({ hello: onHello, result: onResult, status: onStatus, heartbeat: onStatus }, onLink);
+showPreview(document.getElementById("preview"), (there) => { document.body.dataset.camera = there ? "on" : "off"; });
+document.body.dataset.ready = "true";

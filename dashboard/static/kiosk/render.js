@@ -1,0 +1,86 @@
+// Puts results into the page. Everything from the catalog goes in as text, never as markup.
+
+import { has, t, titleOf } from "./i18n.js";
+
+const byId = (id) => document.getElementById(id);
+const SHOWN_NEXT = 4;
+const SURE = [[0.8, "sure.high"], [0.6, "sure.medium"], [-2, "sure.low"]];
+
+const percent = (score) => Math.round(100 * Math.min(1, Math.max(0, score)));
+const placeOf = (item) => item.attributes?.place ?? "";
+
+function text(element, value) {
+  if (element.textContent !== value) element.textContent = value;
+  element.hidden = value === "";
+}
+
+function picture(box, item) {
+  const image = box.querySelector("img"), monogram = box.querySelector(".monogram");
+  text(monogram, [...titleOf(item)][0] ?? "");
+  monogram.hidden = item.thumbnail !== "";
+  if (image.getAttribute("src") === item.thumbnail) return;
+  image.hidden = true;
+  image.onload = () => { image.hidden = false; };
+  image.onerror = () => { image.hidden = true; monogram.hidden = false; };
+  if (item.thumbnail) image.src = item.thumbnail; else image.removeAttribute("src");
+}
+
+export function showMatch(matches) {
+  const best = matches[0], hero = byId("hero");
+  if (hero.dataset.item !== best.item_id) {
+    hero.dataset.item = best.item_id;
+    hero.getAnimations({ subtree: true }).forEach((animation) => { if (animation instanceof CSSAnimation) { animation.cancel(); animation.play(); } });
+  }
+  picture(hero.querySelector(".picture"), best);
+  text(byId("hero-sure"), t(SURE.find(([low]) => best.score >= low)[1]));
+  text(byId("hero-title"), titleOf(best));
+  byId("hero-title").dataset.long = String(titleOf(best).length > 28);
+  text(byId("hero-category"), best.category);
+  text(byId("hero-price"), best.price);
+  text(byId("hero-place"), placeOf(best));
+  byId("hero-place-row").hidden = placeOf(best) === "";
+  byId("hero-sold-out").hidden = best.available !== false;
+  byId("hero-percent").textContent = `${percent(best.score)} %`;
+  byId("hero-meter").value = percent(best.score);
+  hero.style.setProperty("--likeness", percent(best.score) / 100);
+  showNext(matches.slice(1, 1 + SHOWN_NEXT));
+  say(t("spoken.match", { title: titleOf(best), price: best.price }));
+}
+
+function showNext(items) {
+  const list = byId("next");
+  while (list.children.length > items.length) list.lastElementChild.remove();
+  while (list.children.length < items.length) list.append(byId("card").content.cloneNode(true));
+  items.forEach((item, i) => {
+    const card = list.children[i];
+    picture(card.querySelector(".picture"), item);
+    text(card.querySelector("h3"), titleOf(item));
+    text(card.querySelector(".card-price"), item.price);
+    text(card.querySelector(".card-note"), placeOf(item) || item.category);
+  });
+  document.body.dataset.next = String(items.length);
+}
+
+export function showNone() {
+  say(t("spoken.none"));
+}
+
+export function forget() {
+  delete byId("hero").dataset.item;
+  byId("hero-title").textContent = "";
+  byId("next").replaceChildren();
+  say("");
+}
+
+function say(sentence) {
+  if (byId("spoken").textContent !== sentence) byId("spoken").textContent = sentence;
+}
+
+export function showProblem(problems) {
+  const first = problems[0], notice = document.querySelector(".notice-problem");
+  notice.hidden = first === undefined;
+  if (first === undefined) return;
+  const keys = [`problem.${first.component}.${first.kind}`, `problem.${first.kind}`, "problem.degraded"];
+  text(byId("problem"), t(keys.find(has) ?? keys[2]));
+  text(byId("problem-reason"), first.kind === "degraded" ? first.reason : "");
+}

@@ -1,0 +1,137 @@
+"""Keeps one web process running and carries messages between it and the bus."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from components.bus import Bus
+from components.child import start_child, terminate
+from components.core.errors import LookalikeError, MessageError
+from components.core.messages import (
+    PICTURE_TOPIC,
+    RESULT_TOPIC,
+    STATUS_TOPIC,
+    PictureQuery,
+    Status,
+    decode,
+    encode,
+)
+from dashboard.environment import scrubbed
+from dashboard.pipe import PipeWriter, frames
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "dashboard"
+_PAUSES_S = (0.2, 1.0, 3.0, 10.0, 30.0)
+_LONG_ENOUGH_S = 60.0
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def check_outgoing(topic: str, payload: bytes) -> None:
+    """Raise MessageError for anything but what the web process is there to say: picture queries and its own status."""
+    if topic == PICTURE_TOPIC:
+        decode(PictureQuery, payload)
+    elif topic == STATUS_TOPIC:
+        said = decode(Status, payload)
+        if said.component != COMPONENT:
+            raise MessageError(f"The web process may not speak for the component {said.component!r}.")
+    else:
+        raise MessageError(f"The web process may not publish on {topic!r}.")
+
+
+class Supervisor:
+    """Runs the web process, again with growing pauses whenever it dies, until ``stop`` is called."""
+
+    def __init__(self, bus: Bus, configuration_json: str, clock: Callable[[], float]) -> None:
+        self._bus = bus
+        self._configuration_json = configuration_json
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._writer: PipeWriter | None = None
+        for topic in (RESULT_TOPIC, STATUS_TOPIC):
+            bus.subscribe(topic, partial(self._forward, topic))
+
+    def stop(self) -> None:
+        """Have ``run`` end its child and return; may be called from a signal handler."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Run until stopped. The calling thread is the one whose end ends the child."""
+        failures = 0
+        while not self._stopping.is_set():
+            began = self._clock()
+            reason = self._run_once()
+            if self._stopping.is_set():
+                return
+            failures = 0 if self._clock() - began > _LONG_ENOUGH_S else failures
+            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            failures += 1
+            log.warning("%s It is started again in %.1f s.", reason, pause)
+            self._say_degraded(reason)
+            self._stopping.wait(pause)
+
+    def _run_once(self) -> str:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                try:
+                    child = self._start(theirs)
+                except OSError as error:
+                    return f"The web process could not be started: {error}."
+            self._wake.clear()
+            self._writer = PipeWriter(ours)
+            threading.Thread(target=self._carry, args=(ours,), name="pipe-reader", daemon=True).start()
+            if not self._stopping.is_set():
+                self._wake.wait()
+            self._writer.close()
+            code = terminate(child, grace_s=2.0)
+            ours.shutdown(socket.SHUT_RDWR)
+        return f"The web process ended with code {code}."
+
+    def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        environment = scrubbed(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), environment.get("PYTHONPATH"))))
+        return start_child(
+            [sys.executable, "-m", "dashboard.web", str(theirs.fileno()), self._configuration_json],
+            env=environment,
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _carry(self, ours: socket.socket) -> None:
+        """From the web process to the bus, until it is gone or speaks out of turn."""
+        try:
+            for topic, payload in frames(ours):
+                check_outgoing(topic, payload)
+                self._publish(topic, payload)
+        except MessageError as error:
+            log.error("%s It is ended.", error)
+        except OSError as error:
+            log.warning("The pipe to the web process broke: %s.", error)
+        finally:
+            self._wake.set()
+
+    def _forward(self, topic: str, payload: bytes) -> None:
+        writer = self._writer
+        if writer is not None:
+            try:
+                writer.send(topic, payload)
+            except LookalikeError:
+                log.debug("A message on %s came while the web process was away.", topic)
+
+    def _say_degraded(self, reason: str) -> None:
+        self._publish(STATUS_TOPIC, encode(Status(component=COMPONENT, state="degraded", reason=reason)))
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        try:
+            self._bus.publish(topic, payload)
+        except LookalikeError as error:
+            log.warning("A message on %s was lost: %s", topic, error)

@@ -1,0 +1,138 @@
+"""cloud_sync: counts what the device finds."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nucleus_support import wait_for
+
+from cloud_sync.component import run
+from cloud_sync.configuration import CloudSyncConfiguration
+from cloud_sync.counter import Counter, Counts, status_of
+from components.bus import LocalBus
+from components.core.configuration import from_mapping
+from components.core.errors import UnavailableError
+from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchResult, Status, decode, encode
+from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
+from components.nucleus.deployment import Deployment
+from components.nucleus.nucleus import Nucleus
+from components.nucleus.recipe import load_recipe
+
+ROOT = Path(__file__).parents[1]
+
+
+def result(decision: str) -> SearchResult:
+    matches = (Match("item", 0.9),)
+    return SearchResult(query_id="q", model="0" * 64, generation=1, decision=decision, matches=matches)
+
+
+def test_results_are_counted_by_their_decision() -> None:
+    counter = Counter()
+    for decision in ("match", "no_match", "match"):
+        counter.add(result(decision))
+    assert counter.counts == Counts(results=3, matches=2, no_match=1)
+
+
+def test_status_carries_the_counts() -> None:
+    status = status_of(Counts(results=3, matches=2, no_match=1))
+    assert (status.component, status.state) == ("cloud_sync", "running")
+    assert status.details == {"results": 3, "matches": 2, "no_match": 1}
+
+
+def test_results_of_another_version_make_it_degraded() -> None:
+    status = status_of(Counts(results=3, unreadable=1))
+    assert status.state == "degraded"
+    assert "same version" in status.reason
+
+
+class Running:
+    """The component on a bus inside this process."""
+
+    def __init__(self, bus: LocalBus) -> None:
+        self.statuses: list[Status] = []
+        self.stop = threading.Event()
+        bus.subscribe(STATUS_TOPIC, lambda payload: self.statuses.append(decode(Status, payload)))
+        self.thread = threading.Thread(target=run, args=(bus, CloudSyncConfiguration(), self.stop, 0.02))
+        self.thread.start()
+
+
+@pytest.fixture
+def bus() -> LocalBus:
+    return LocalBus()
+
+
+@pytest.fixture
+def running(bus: LocalBus) -> Iterator[Running]:
+    started = Running(bus)
+    wait_for(lambda: started.statuses, "it said how it is")
+    yield started
+    started.stop.set()
+    started.thread.join(5)
+
+
+def test_component_tells_what_it_counted(bus: LocalBus, running: Running) -> None:
+    bus.publish(RESULT_TOPIC, encode(result("match")))
+    wait_for(lambda: running.statuses[-1].details["matches"] == 1, "the match was told")
+
+
+def test_damaged_result_is_counted_and_does_not_end_it(bus: LocalBus, running: Running) -> None:
+    bus.publish(RESULT_TOPIC, b"not a result")
+    bus.publish(RESULT_TOPIC, encode(result("no_match")))
+    wait_for(lambda: running.statuses[-1].details["no_match"] == 1, "the next result was counted")
+    assert running.statuses[-1].state == "degraded"
+
+
+class AwayBus:
+    """A bus whose nucleus is away."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.tried += 1
+        raise UnavailableError("The nucleus is away.")
+
+    def subscribe(self, topic: str, handler: object) -> None:
+        pass
+
+
+def test_component_goes_on_while_the_bus_is_away() -> None:
+    bus, stop = AwayBus(), threading.Event()
+    thread = threading.Thread(target=run, args=(bus, CloudSyncConfiguration(), stop, 0.01))
+    thread.start()
+    wait_for(lambda: bus.tried > 2, "it tried again")
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_recipe_and_configuration_agree() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "com.lookalike.CloudSync.yaml")
+    assert from_mapping(CloudSyncConfiguration, recipe.configuration) == CloudSyncConfiguration()
+
+
+def test_component_runs_as_its_recipe_says(tmp_path: Path) -> None:
+    deployment = Deployment(
+        root=tmp_path, recipes=ROOT / "recipes", source=ROOT, python_env=Path(sys.prefix), only=("cloudsync",)
+    )
+    with Nucleus(deployment) as nucleus:
+        environment = nucleus.client_environment()
+        bus = GreengrassBus(environment[SOCKET_VARIABLE], environment[TOKEN_VARIABLE])
+        statuses: list[Status] = []
+        bus.subscribe(STATUS_TOPIC, lambda payload: statuses.append(decode(Status, payload)))
+        wait_for(lambda: statuses, "it said how it is")
+        bus.publish(RESULT_TOPIC, encode(result("match")))
+        wait_for(lambda: statuses[-1].details["matches"] == 1, "it told the match")
+        bus.close()
+    assert nucleus.states()["com.lookalike.CloudSync"].exit_code == 0
+
+
+def test_without_a_nucleus_it_says_so_in_one_line() -> None:
+    command = [sys.executable, "-m", "cloud_sync"]
+    ended = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "not started by a Greengrass nucleus" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

@@ -1,0 +1,259 @@
+"""The kiosk in a real browser, served by the real web process; and its texts."""
+
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from browser import Browser, browser, needs_chromium
+from dashboard_kit import Device, jpeg, publish, result, running, wait_until, write_generation
+
+from components.core.messages import SearchResult, Status
+from components.ram import preview_path, write_aside
+from dashboard.configuration import LANGUAGES
+
+STATIC = Path(__file__).parents[1] / "dashboard" / "static"
+TEMPLATE = STATIC.parent / "templates" / "kiosk.html"
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    folder = tmp_path_factory.mktemp("kiosk")
+    write_generation(folder / "index")
+    with Device(folder, max_age_s=1.0) as device:
+        yield device.wait_until_up()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as page:
+        yield page
+
+
+@pytest.fixture
+def page(device: Device, chromium: Browser) -> Browser:
+    chromium.errors.clear()
+    chromium.size(1280, 800, reduced_motion=True)
+    chromium.goto(f"http://localhost:{device.port}/")
+    chromium.wait_for("document.body.dataset.ready === 'true' && document.body.dataset.link === 'up'")
+    return chromium
+
+
+@contextmanager
+def shown(device: Device, make: Callable[[int], SearchResult]) -> Iterator[None]:
+    """The item lies before the camera: results keep coming."""
+    stop = threading.Event()
+
+    def run() -> None:
+        i = 0
+        while not stop.is_set():
+            i += 1
+            publish(device.bus, make(i))
+            stop.wait(0.1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+TITLE = "document.querySelector('#hero-title').textContent"
+STATE = "document.body.dataset.state"
+
+
+@needs_chromium
+def test_result_is_shown_and_cleared_when_it_is_stale(device: Device, page: Browser) -> None:
+    assert page.evaluate(STATE) == "attract"
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{STATE} === 'match' && {TITLE} === 'Apple'")
+        page.wait_for("document.querySelector('#hero-picture').naturalWidth === 32")
+        assert page.evaluate("document.querySelector('#hero-price').textContent") == "2.49"
+        assert page.evaluate("document.querySelector('#hero-place').textContent") == "Aisle 3"
+        assert page.evaluate("document.querySelector('#next h3').textContent") == "Pear"
+        assert page.evaluate("document.querySelector('#spoken').textContent") == "Apple. 2.49"
+    page.wait_for(f"{STATE} === 'attract' && {TITLE} === ''")
+    assert page.errors == []
+
+
+@needs_chromium
+def test_title_that_is_markup_is_shown_as_text(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}", "evil")):
+        page.wait_for(f"{TITLE}.startsWith('<img src=x')")
+        assert page.evaluate("document.querySelectorAll('#hero-title *').length") == 0
+        assert page.evaluate("document.title") == "Lookalike"
+
+
+@needs_chromium
+def test_unknown_item_has_its_own_screen(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}", None)):
+        page.wait_for(f"{STATE} === 'none'")
+        assert "We do not know this one" in page.evaluate("document.querySelector('#none').innerText")
+
+
+@needs_chromium
+def test_one_doubtful_frame_does_not_take_the_match_away(device: Device, page: Browser) -> None:
+    page.evaluate(
+        "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
+        ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
+    )
+    with shown(device, lambda i: result(f"q{i}", None if i % 3 == 0 else "apple")):
+        page.wait_for(f"{STATE} === 'match'")
+        wait_until(lambda: page.evaluate("performance.now()") > 2500)
+    assert "none" not in page.evaluate("window.states")
+
+
+@needs_chromium
+def test_kiosk_survives_the_death_of_its_server(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{STATE} === 'match'")
+        before = page.evaluate("document.body.dataset.process")
+        pid = device.web_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)  # silent, but its connections stay open
+        page.wait_for(f"{STATE} === 'attract'")
+        os.kill(pid, signal.SIGKILL)
+        page.wait_for("document.body.dataset.link === 'lost' || document.body.dataset.process !== '" + before + "'")
+        page.wait_for(f"document.body.dataset.process !== '{before}' && {STATE} === 'match' && {TITLE} === 'Apple'", 40)
+        assert page.evaluate("document.body.dataset.link") == "up"
+
+
+@needs_chromium
+def test_language_is_switched_on_the_screen(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{TITLE} === 'Apple'")
+        page.evaluate("document.querySelector('[data-language=ko]').click()")
+        page.wait_for(f"{TITLE} === '사과' && document.documentElement.lang === 'ko'")
+        page.evaluate("document.querySelector('[data-language=zh]').click()")
+        page.wait_for(f"{TITLE} === 'Äpple' && document.documentElement.lang === 'zh'")
+        assert page.evaluate("document.querySelector('[data-language=zh]').getAttribute('aria-pressed')") == "true"
+
+
+@needs_chromium
+def test_preview_is_drawn_while_it_is_fresh(device: Device, page: Browser) -> None:
+    page.wait_for("document.body.dataset.camera === 'off'")
+    stop = threading.Event()
+
+    def film() -> None:
+        while not stop.is_set():
+            write_aside(preview_path(device.ram_dir, "camera"), jpeg(320, 180))
+            stop.wait(0.1)
+
+    thread = threading.Thread(target=film)
+    thread.start()
+    try:
+        page.wait_for("document.body.dataset.camera === 'on' && document.querySelector('#preview').width === 320")
+    finally:
+        stop.set()
+        thread.join()
+    page.wait_for("document.body.dataset.camera === 'off'")
+
+
+@needs_chromium
+def test_problem_of_a_component_is_shown_and_goes(device: Device, page: Browser) -> None:
+    publish(device.bus, running("searcher"))
+    publish(device.bus, Status(component="featurizer", state="degraded", reason="The <b>camera</b> is unplugged."))
+    page.wait_for("document.querySelector('#problem-reason').textContent === 'The <b>camera</b> is unplugged.'")
+    publish(device.bus, running("featurizer"))
+    page.wait_for("document.querySelector('.notice-problem').hidden")
+
+
+@needs_chromium
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 800), (390, 844), (320, 568)])
+def test_nothing_is_cut_off_and_targets_are_large(device: Device, page: Browser, width: int, height: int) -> None:
+    page.size(width, height, reduced_motion=True)
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{STATE} === 'match'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('button, a')]"
+            ".map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])"
+        )
+        assert sizes
+        assert all(w >= 44 and h >= 44 for w, h in sizes), sizes
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.2's contrast of two colors."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("ink", "ground"),
+        ("ink", "surface"),
+        ("ink", "chip"),
+        ("soft", "ground"),
+        ("soft", "surface"),
+        ("soft", "line"),
+        ("accent", "accent-soft"),
+        ("warn", "warn-soft"),
+    ],
+)
+def test_colors_have_the_contrast_of_wcag_aa(theme: int, text: str, ground: str) -> None:
+    css = (STATIC / "kiosk.css").read_text()
+    colors = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in re.findall(r":root \{(.*?)\}", css, re.S)
+    ]
+    assert contrast(colors[theme][text], colors[theme][ground]) >= 4.5
+
+
+def texts(language: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_languages_have_the_same_texts_and_none_is_empty(language: str) -> None:
+    assert texts(language).keys() == texts("en").keys()
+    assert all(text.strip() for text in texts(language).values())
+    for key, text in texts("en").items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", texts(language)[key])), key
+
+
+def test_every_text_that_the_page_asks_for_exists() -> None:
+    html = TEMPLATE.read_text()
+    code = "".join(path.read_text() for path in (STATIC / "kiosk").glob("*.js"))
+    asked = set(re.findall(r't\["([\w.]+)"\]', html)) | set(re.findall(r"""t\['([\w.]+)'\]""", html))
+    asked |= set(re.findall(r'data-i18n(?:-label)?="([\w.]+)"', html)) | set(re.findall(r'\bt\("([\w.]+)"', code))
+    asked |= set(re.findall(r'"(sure\.\w+)"', code))
+    assert asked
+    assert asked <= texts("en").keys()
+
+
+def test_page_has_no_text_and_no_code_of_its_own() -> None:
+    html = TEMPLATE.read_text()
+    between_tags = re.findall(r">([^<]+)<", re.sub(r"\{[{%].*?[}%]\}", "", html))
+    assert [text for text in between_tags if text.strip()] == []
+    assert re.findall(r"\son\w+=|\sstyle=|<style|javascript:", html) == []
+    assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
+
+
+def test_page_needs_no_network() -> None:
+    for path in [TEMPLATE, *STATIC.rglob("*.*")]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]", text) == [], path
+
+
+def test_page_never_makes_markup_of_text() -> None:
+    for path in (STATIC / "kiosk").glob("*.js"):
+        found = re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(", path.read_text()
+        )
+        assert found == [], path

@@ -1,0 +1,288 @@
+"""components/greengrass.py: the bus over the vendor's client, against the stand-in nucleus."""
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nucleus_support import client, deployment, json_message, recipe, wait_for
+
+from components.core.errors import MessageError, UnavailableError
+from components.core.messages import MAX_MESSAGE_BYTES
+from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
+from components.nucleus.nucleus import Nucleus
+
+COMPONENTS = (
+    recipe("talker", publishes=["a/b", "back"], subscribes=["back"], settings={"k": 8}),
+    recipe("listener", publishes=["back"], subscribes=["a/b"]),
+)
+
+
+@pytest.fixture(params=["lite"])
+def nucleus(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Nucleus]:
+    with Nucleus(deployment(tmp_path, *COMPONENTS, limits=request.param)) as running:
+        yield running
+
+
+class Buses:
+    """Makes buses and closes them all."""
+
+    def __init__(self) -> None:
+        self.made: list[GreengrassBus] = []
+
+    def __call__(self, nucleus: Nucleus, component: str | None = None, **more: float) -> GreengrassBus:
+        environment = nucleus.client_environment(component)
+        self.made.append(GreengrassBus(environment[SOCKET_VARIABLE], environment[TOKEN_VARIABLE], **more))
+        assert self.made[-1].wait_until_connected()
+        return self.made[-1]
+
+
+@pytest.fixture
+def bus_of() -> Iterator[Buses]:
+    buses = Buses()
+    yield buses
+    for bus in buses.made:
+        bus.close()
+
+
+def listen(bus: GreengrassBus, topic: str) -> "queue.Queue[bytes]":
+    heard: queue.Queue[bytes] = queue.Queue()
+    bus.subscribe(topic, heard.put)
+    return heard
+
+
+def publish_until_heard(bus: GreengrassBus, topic: str, heard: "queue.Queue[bytes]") -> None:
+    """What a component does: it goes on publishing, and sooner or later it is heard again."""
+
+    def heard_one() -> bool:
+        try:
+            bus.publish(topic, b"again")
+            return heard.get(timeout=0.1) == b"again"
+        except (UnavailableError, queue.Empty):
+            return False
+
+    wait_for(heard_one, "a message came through again")
+
+
+def test_bus_carries_bytes_between_two_components(nucleus: Nucleus, bus_of: Buses) -> None:
+    heard = listen(bus_of(nucleus, "listener"), "a/b")
+    payload = bytes(range(256)) * 27
+    bus_of(nucleus, "talker").publish("a/b", payload)
+    assert heard.get(timeout=5) == payload
+
+
+def test_messages_arrive_once_each_and_in_order(nucleus: Nucleus, bus_of: Buses) -> None:
+    heard, talker = listen(bus_of(nucleus, "listener"), "a/b"), bus_of(nucleus, "talker")
+    for number in range(300):
+        talker.publish("a/b", str(number).encode())
+    assert [heard.get(timeout=5) for _ in range(300)] == [str(n).encode() for n in range(300)]
+
+
+def test_every_handler_of_a_topic_is_called(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus)
+    first, second = listen(bus, "a/b"), listen(bus, "a/b")
+    bus.publish("a/b", b"x")
+    assert (first.get(timeout=5), second.get(timeout=5)) == (b"x", b"x")
+
+
+def test_handler_may_publish(nucleus: Nucleus, bus_of: Buses) -> None:
+    listener, talker = bus_of(nucleus, "listener"), bus_of(nucleus, "talker")
+    back = listen(talker, "back")
+    listener.subscribe("a/b", lambda payload: listener.publish("back", payload + b"!"))
+    for number in range(20):
+        talker.publish("a/b", b"%d" % number)
+    assert [back.get(timeout=5) for _ in range(20)] == [b"%d!" % number for number in range(20)]
+
+
+def test_handler_may_subscribe(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus)
+    heard: queue.Queue[bytes] = queue.Queue()
+    bus.subscribe("first", lambda _: bus.subscribe("second", heard.put))
+    bus.publish("first", b"")
+    publish_until_heard(bus, "second", heard)
+
+
+def test_all_handlers_run_on_one_thread_that_is_not_the_callers(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus)
+    threads: queue.Queue[threading.Thread] = queue.Queue()
+    for topic in ("one", "two"):
+        bus.subscribe(topic, lambda _: threads.put(threading.current_thread()))
+        bus.publish(topic, b"")
+    first, second = threads.get(timeout=5), threads.get(timeout=5)
+    assert first is second
+    assert first is not threading.current_thread()
+
+
+def test_failing_handler_is_logged_and_does_not_end_the_bus(
+    nucleus: Nucleus, bus_of: Buses, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = bus_of(nucleus)
+    heard: queue.Queue[bytes] = queue.Queue()
+
+    def handler(payload: bytes) -> None:
+        if payload == b"bad":
+            raise ValueError("a fault of ours")
+        heard.put(payload)
+
+    with caplog.at_level(logging.ERROR):
+        bus.subscribe("a/b", handler)
+        bus.publish("a/b", b"bad")
+        bus.publish("a/b", b"good")
+        assert heard.get(timeout=5) == b"good"
+    assert "a fault of ours" in caplog.text
+
+
+def test_topic_that_the_recipe_does_not_name_is_refused_in_words(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, "listener")
+    with pytest.raises(UnavailableError, match="Could not publish on a/b: UnauthorizedError"):
+        bus.publish("a/b", b"x")
+    bus.publish("back", b"x")
+
+
+def test_refused_subscription_is_told_as_a_problem(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, "listener")
+    assert bus.problem == ""
+    listen(bus, "back")
+    assert bus.problem == "the nucleus refuses to subscribe to back"
+
+
+def test_too_large_message_is_refused_before_it_can_do_harm(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus)
+    heard = listen(bus, "a/b")
+    for publish in (bus.publish, bus.publish_to_iot_core):
+        with pytest.raises(MessageError, match="7001 bytes"):
+            publish("a/b", b"x" * (MAX_MESSAGE_BYTES + 1))
+    bus.publish("a/b", b"x" * MAX_MESSAGE_BYTES)
+    assert len(heard.get(timeout=5)) == MAX_MESSAGE_BYTES
+
+
+def test_bus_recovers_from_a_frame_that_closed_its_connection(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus)
+    heard = listen(bus, "a/b")
+    with pytest.raises(UnavailableError):
+        bus.publish("long/" * 3_000, b"")
+    publish_until_heard(bus, "a/b", heard)
+
+
+def test_subscription_that_died_silently_is_made_again(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, refresh_s=0.5)
+    heard = listen(bus, "a/b")
+    with client(nucleus.client_environment()) as other:
+        other.publish_to_topic(topic="a/b", publish_message=json_message({"list": list(range(43))}))
+    bus.publish("a/b", b"lost")
+    publish_until_heard(bus, "a/b", heard)
+
+
+def test_renewed_subscriptions_neither_lose_nor_repeat_a_message(nucleus: Nucleus, bus_of: Buses) -> None:
+    heard, talker = listen(bus_of(nucleus, "listener", refresh_s=0.0), "a/b"), bus_of(nucleus, "talker")
+    for number in range(400):
+        talker.publish("a/b", b"%d" % number)
+    assert [heard.get(timeout=5) for _ in range(400)] == [b"%d" % number for number in range(400)]
+    assert heard.empty()
+
+
+def test_bus_comes_back_when_the_nucleus_was_restarted(tmp_path: Path, bus_of: Buses) -> None:
+    settings = deployment(tmp_path, *COMPONENTS)
+    with Nucleus(settings) as first:
+        bus = bus_of(first)
+        heard = listen(bus, "a/b")
+    wait_for(lambda: bus.problem, "the bus saw that the nucleus went away")
+    with pytest.raises(UnavailableError, match="the nucleus is away"):
+        bus.publish("a/b", b"x")
+    later = listen(bus, "later")
+    with Nucleus(settings):
+        publish_until_heard(bus, "a/b", heard)
+        publish_until_heard(bus, "later", later)
+        assert bus.problem == ""
+
+
+def test_bus_without_a_nucleus_says_so_and_waits(tmp_path: Path) -> None:
+    bus = GreengrassBus(str(tmp_path / "nobody"), "token")
+    try:
+        assert not bus.wait_until_connected(0.1)
+        listen(bus, "a/b")
+        with pytest.raises(UnavailableError, match="the nucleus is away"):
+            bus.publish("a/b", b"x")
+        wait_for(lambda: "AWS_" in bus.problem or "NotFound" in bus.problem or "Error" in bus.problem, "it knows why")
+    finally:
+        bus.close()
+
+
+def test_wrong_token_is_a_problem_and_not_an_end(nucleus: Nucleus) -> None:
+    bus = GreengrassBus(str(nucleus.socket), "guessed")
+    try:
+        wait_for(lambda: "AccessDeniedError" in bus.problem, "the refusal is told")
+        with pytest.raises(UnavailableError, match="AccessDenied"):
+            bus.publish("a/b", b"x")
+    finally:
+        bus.close()
+
+
+def test_program_that_no_nucleus_started_is_told_so() -> None:
+    with pytest.raises(UnavailableError, match="not started by a Greengrass nucleus"):
+        GreengrassBus.from_environment({})
+
+
+def test_bus_comes_from_the_environment(nucleus: Nucleus) -> None:
+    bus = GreengrassBus.from_environment(nucleus.client_environment("talker"))
+    try:
+        assert bus.configuration() == {"k": "8"}
+    finally:
+        bus.close()
+
+
+def test_closed_bus_leaves_no_thread(nucleus: Nucleus) -> None:
+    before = set(threading.enumerate())
+    bus = GreengrassBus.from_environment(nucleus.client_environment())
+    assert bus.wait_until_connected()
+    bus.close()
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("bus-")]
+    with pytest.raises(UnavailableError):
+        bus.publish("a/b", b"x")
+
+
+@pytest.mark.parametrize(("nucleus", "value"), [("lite", "8"), ("classic", 8)], indirect=["nucleus"])
+def test_configuration_comes_without_the_permissions(nucleus: Nucleus, bus_of: Buses, value: object) -> None:
+    assert bus_of(nucleus, "talker").configuration() == {"k": value}
+
+
+@pytest.mark.parametrize("nucleus", ["classic"], indirect=True)
+def test_changed_configuration_is_told(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, "talker")
+    bus.configuration()
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+    bus.on_configuration_change(told.put)
+    nucleus.configure("talker", {"k": 9, "new": True})
+    assert told.get(timeout=5) == {"k": 9, "new": True}
+    nucleus.configure("talker", {"k": 9})
+    nucleus.configure("talker", {"k": 10})
+    assert told.get(timeout=5)["k"] == 10
+
+
+def test_change_of_which_no_notice_came_is_found_by_reading(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, "talker", poll_s=0.2)
+    bus.configuration()
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+    bus.on_configuration_change(told.put)
+    # Without a notice, as one of the real nuclei now and then does.
+    nucleus._store.put("talker", {"k": "silent"})
+    assert told.get(timeout=10) == {"k": "silent"}
+
+
+def test_state_is_reported(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus_of(nucleus, "talker").update_state("RUNNING")
+    assert nucleus.states()["talker"].reported == "RUNNING"
+
+
+def test_iot_core_is_reached_or_said_to_be_away(tmp_path: Path, bus_of: Buses) -> None:
+    log = tmp_path / "cloud.jsonl"
+    with Nucleus(deployment(tmp_path, *COMPONENTS, iot_core_log=log)) as running:
+        bus = bus_of(running)
+        bus.publish_to_iot_core("cloud/x", b"up", qos=0)
+        assert '"qos": "0"' in log.read_text()
+        running.set_online(False)
+        with pytest.raises(UnavailableError, match="Could not publish to IoT Core on cloud/x"):
+            bus.publish_to_iot_core("cloud/x", b"up")
