@@ -28,6 +28,7 @@ def test_a_changed_scene_is_searched_at_once():
     gate.opens(SCENE, 100.0)
     assert not gate.opens(SCENE, 100.2)
     assert gate.opens(with_item(), 100.3)
+    assert not gate.opens(with_item(), 100.5)
 
 
 def test_a_slow_change_adds_up():

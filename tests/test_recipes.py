@@ -1,5 +1,6 @@
 """recipes/: what is shipped works on both nuclei, and every rule finds its planted error."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,23 @@ import pytest
 import yaml
 from nucleus_support import recipe
 
+from cloud_sync.configuration import CloudSyncConfiguration
+from components.core.configuration import from_mapping
 from components.core.errors import ConfigurationError
+from components.featurizer.configuration import FeaturizerConfiguration
 from components.nucleus.access import PUBSUB
+from components.nucleus.limits import LIMITS, as_recipe_values
 from components.nucleus.recipe import MAX_RECIPE_BYTES, RecipeError, in_order, load_recipe, load_recipes, parse_recipe
 from components.nucleus.variables import resolve
+from components.searcher.configuration import SearcherConfiguration
+from dashboard.configuration import DashboardConfiguration
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "com.lookalike."
 
 # component: what it publishes, what it subscribes to
 TOPICS = {
-    "Featurizer": ({"lookalike/query", "lookalike/status"}, {"lookalike/picture"}),
+    "Featurizer": ({"lookalike/query", "lookalike/result", "lookalike/status"}, {"lookalike/picture"}),
     "Searcher": ({"lookalike/result", "lookalike/status"}, {"lookalike/query"}),
     "Dashboard": ({"lookalike/picture", "lookalike/status"}, {"lookalike/result", "lookalike/status"}),
     "CloudSync": ({"lookalike/status"}, {"lookalike/result"}),
@@ -194,3 +201,22 @@ def test_installation_needs_no_network(name: str) -> None:
     install = load_recipe(RECIPES / f"{PREFIX}{name}.yaml").install or ""
     assert "--no-index" in install
     assert "{work:path}/venv" in install
+
+
+CONFIGURATIONS = {
+    "com.lookalike.Featurizer": FeaturizerConfiguration,
+    "com.lookalike.Searcher": SearcherConfiguration,
+    "com.lookalike.Dashboard": DashboardConfiguration,
+    "com.lookalike.CloudSync": CloudSyncConfiguration,
+}
+
+
+@pytest.mark.parametrize("limits", ["classic", "lite"])
+@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
+def test_default_configuration_is_the_components_own(name: str, limits: str) -> None:
+    recipe = next(recipe for recipe in load_recipes(RECIPES) if recipe.name == name)
+    handed_over = as_recipe_values(LIMITS[limits], dict(recipe.configuration))
+    cls = CONFIGURATIONS[name]
+    assert from_mapping(cls, handed_over) == cls()
+    named = {field.name for field in dataclasses.fields(cls)}
+    assert set(handed_over) - {"accessControl"} == named, "the console shows every setting"

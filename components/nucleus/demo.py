@@ -100,7 +100,7 @@ def _absolute(camera: str) -> str:
     """Paths are made absolute, because the featurizer runs in a work folder of its own; folders are shown shuffled."""
     scheme, colon, rest = camera.partition(":")
     if not colon and Path(camera).is_dir():
-        return f"folder:{Path(camera).absolute()}?order=shuffle&fps=5"
+        return f"folder:{Path(camera).absolute()}?order=shuffle&fps=7"
     if not colon and Path(camera).exists():
         return str(Path(camera).absolute())
     if scheme in ("synthetic", "folder", "file", "mjpeg"):

@@ -19,9 +19,11 @@ class Summary:
     held_up: int
     """Results of frames that show an item at rest."""
     share_right: float | None
-    """Of those: the item held up is the first match."""
-    share_right_at_5: float | None
-    """Of those: the item held up is among the first five, whether or not the first one is called a match."""
+    """Of those: the item held up is the first match, and is called a match."""
+    hit_rate_at_1: float | None
+    """Of those: the item held up is the nearest one, also where that is not called a match."""
+    hit_rate_at_5: float | None
+    """Of those: the item held up is among the five nearest ones."""
     empty: int
     """Results of frames that show no item."""
     share_empty_right: float | None
@@ -44,7 +46,7 @@ class Tally:
         self._first_frame: int | None = None
         self._last_frame = 0
         self._queries = 0
-        self._held_up = self._right = self._near = self._empty = self._quiet = 0
+        self._held_up = self._right = self._first = self._near = self._empty = self._quiet = 0
         self._inference_ms: list[float] = []
         self._age_ms: list[float] = []
 
@@ -72,7 +74,9 @@ class Tally:
         found = [match.item_id for match in result.matches[:5]]
         self._items.add(label)
         self._held_up += 1
-        self._right += result.decision == "match" and found[0] == label
+        first = found[:1] == [label]
+        self._first += first
+        self._right += first and result.decision == "match"
         self._near += label in found
 
     def summary(self, seconds: float) -> Summary:
@@ -85,7 +89,8 @@ class Tally:
                 results=len(self._age_ms),
                 held_up=self._held_up,
                 share_right=_share(self._right, self._held_up),
-                share_right_at_5=_share(self._near, self._held_up),
+                hit_rate_at_1=_share(self._first, self._held_up),
+                hit_rate_at_5=_share(self._near, self._held_up),
                 empty=self._empty,
                 share_empty_right=_share(self._quiet, self._empty),
                 items_shown=len(self._items),

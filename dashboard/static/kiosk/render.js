@@ -4,7 +4,7 @@ import { has, t, titleOf } from "./i18n.js";
 
 const byId = (id) => document.getElementById(id);
 const SHOWN_NEXT = 4;
-const SURE = [[0.8, "sure.high"], [0.6, "sure.medium"], [-2, "sure.low"]];
+const SURE = [[0.6, "sure.high"], [0.5, "sure.medium"], [-2, "sure.low"]];
 
 const percent = (score) => Math.round(100 * Math.min(1, Math.max(0, score)));
 const placeOf = (item) => item.attributes?.place ?? "";
