@@ -8,7 +8,7 @@ import numpy as np
 
 from components.core.generations import Manifest, ModelRef, SearchSettings, SegmentRef, Thresholds
 from components.core.items import Item, Row, encode_rows
-from components.core.projection import encode_projection, fit_pca
+from components.core.projection import encode_projection, fit_svd
 from components.core.segments import Segment, Vectors, encode_segment
 from components.featurizer.frame import Image
 from components.featurizer.model import Model
@@ -43,9 +43,9 @@ def raw_embeddings(count: int, seed: int = 0) -> Vectors:
 
 
 def make_generation(folder: Path, raw: Vectors, model_digest: str, search_k: int = 4000) -> Store:
-    """A generation with one item per raw embedding, projected by PCA as the index builder does."""
+    """A generation with one item per raw embedding, projected as the index builder does."""
     store = Store(folder)
-    projection = fit_pca(raw[:20_000], DIM)
+    projection = fit_svd(raw[:20_000], DIM)
     items = [Item(item_id=f"item-{n}", title={"": f"Item {n}"}, category=f"c{n % 50}") for n in range(len(raw))]
     segment = SegmentRef(
         vectors=store.write_object(encode_segment(Segment(0, projection.catalog(raw)))),

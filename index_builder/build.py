@@ -13,7 +13,7 @@ import numpy as np
 from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import Manifest, ModelRef, SegmentRef, Thresholds
 from components.core.items import Item, Row, encode_rows
-from components.core.projection import encode_projection, fit_pca, identity
+from components.core.projection import encode_projection, fit_svd, identity
 from components.core.segments import Segment, Vectors, encode_segment
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model, describe
@@ -28,8 +28,8 @@ from index_builder.thresholds import choose_min_score
 from index_builder.tuning import tune
 
 SEGMENT_VIEWS = 50_000
-A_HANDFUL = 16
-"""Fewer views than this are searched as they are: there is nothing to fit a projection to."""
+A_HANDFUL = 1_000
+"""Up to so many views are searched as they are: there is little to gain from shorter vectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +120,9 @@ def _generation(
 ) -> tuple[Manifest, float]:
     raw = np.stack([view.embedded.embedding for view in views])
     by_camera = np.array([view.picture.by_camera for view in views])
-    projection = identity(model.dim) if len(views) < A_HANDFUL else fit_pca(raw, min(options.dim, len(views) - 1))
+    projection = identity(model.dim) if len(views) <= A_HANDFUL else fit_svd(raw, min(options.dim, model.dim))
     vectors = np.empty((len(views), projection.dim), np.float32)
-    vectors[by_camera] = _round(projection.query(raw[by_camera]))
+    vectors[by_camera] = _round(projection.catalog(raw[by_camera], by_camera=True))
     vectors[~by_camera] = _round(projection.catalog(raw[~by_camera]))
     settings, recall = tune(vectors)
     items = [view.entry.item_id for view in views]

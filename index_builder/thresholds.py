@@ -5,12 +5,12 @@ import numpy as np
 from components.core.projection import Projection
 from components.core.segments import Vectors
 
-EMPTY_SHARE = 0.75
+EMPTY_SHARE = 0.9
 LOWEST, HIGHEST = 0.2, 0.6
 
 
 def choose_min_score(empty: Vectors, projection: Projection, vectors: Vectors) -> float:
-    """The score that 75 % of pictures of nothing stay below, within 0.2 to 0.6.
+    """The score that 90 % of pictures of nothing stay below, within 0.2 to 0.6.
 
     ``empty`` are their raw embeddings, (n, raw_dim); ``vectors`` the catalog's, (views, dim).
     """

@@ -190,16 +190,36 @@ def test_a_damaged_generation_is_refused_and_the_one_before_goes_on(
     assert (in_use(searcher), activation.problem) == (3, "")
 
 
+class Seconds(threading.Event):
+    """A stop event whose seconds pass at once; ``each`` is called with their number."""
+
+    def __init__(self, each: Callable[[int], None]) -> None:
+        super().__init__()
+        self._each = each
+        self._passed = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._passed += 1
+        self._each(self._passed)
+        return self.is_set()
+
+
 def test_a_good_generation_is_not_kept_waiting_by_the_pauses_after_a_bad_one(tmp_path: Path) -> None:
     store, vectors = make_store(tmp_path)
     damage_vectors(store, 1)
     searcher = Searcher()
-    activation = Activation(store, searcher, annoy=False, poll_interval_s=0.05)
-    with running(activation):
-        wait_for(lambda: activation.problem != "")
-        time.sleep(0.5)  # the pauses have grown
-        write_generation(store, vectors[:50], items(50), seq=2)
-        wait_for(lambda: in_use(searcher) == 2 and activation.problem == "")
+    activation = Activation(store, searcher, annoy=False, poll_interval_s=1.0)
+
+    def each(second: int) -> None:
+        assert in_use(searcher) == (0 if second <= 70 else 2)
+        if second == 70:
+            write_generation(store, vectors[:50], items(50), seq=2)
+        if second == 72:
+            stop.set()
+
+    stop = Seconds(each)
+    activation.run(stop)
+    assert activation.problem == ""
 
 
 def test_a_bad_generation_that_is_taken_back_is_forgotten(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_generation_holds_every_item_with_vectors_rows_thumbnails_and_the_mode
     built: tuple[Path, Path, BuildReport], model: Model
 ) -> None:
     _, out, report = built
-    assert (report.generation, report.items, report.views, report.failures, report.dim) == (1, 20, 20, 0, 19)
+    assert (report.generation, report.items, report.views, report.failures, report.dim) == (1, 20, 20, 0, model.dim)
     store = Store(out)
     catalog, snapshot = load_catalog(store, 1), load_snapshot(store, 1)
     assert snapshot.item_of == [f"item-{n:02}" for n in range(20)]
@@ -256,6 +256,11 @@ def test_a_build_that_was_killed_goes_on_and_gives_the_same(model: Model, model_
     before = kept()
     assert 0 < before < 130
     assert Store(out).active() is None
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "CREATE TRIGGER once BEFORE INSERT ON embeddings WHEN EXISTS (SELECT 1 FROM embeddings WHERE picture = "
+            "NEW.picture) BEGIN SELECT RAISE(ABORT, 'a picture was embedded twice'); END"
+        )
     report = made(catalog, out, model)
     uninterrupted = made(catalog, tmp_path / "other", model)
     assert report == uninterrupted

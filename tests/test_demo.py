@@ -64,7 +64,8 @@ class Demo:
         return self.get("/readyz")[0] == 200
 
     def newest(self) -> object:
-        return self.get("/api/v1/matches/latest")[1].get("query_id")
+        result = self.get("/api/v1/matches/latest")[1].get("result")
+        return result["query_id"] if isinstance(result, dict) else None
 
     def end(self) -> str:
         """Ctrl-C; what it printed."""
@@ -88,7 +89,7 @@ def _processes() -> Iterator[tuple[int, list[str], int]]:
 
 def _environment(pid: int) -> bytes:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes() + os.fsencode(os.readlink(f"/proc/{pid}/cwd"))
+        return Path(f"/proc/{pid}/environ").read_bytes() + bytes(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return b""
 
@@ -167,7 +168,9 @@ def test_port_in_use_is_said_at_once(root: Path, catalog: Path) -> None:
         taken.listen()
         command = [sys.executable, "-m", "components.nucleus.demo", "--root", str(root), "--catalog", str(catalog)]
         port = str(taken.getsockname()[1])
-        ended = subprocess.run([*command, "--port", port], cwd=SOURCE_TREE, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(
+            [*command, "--port", port], check=False, cwd=SOURCE_TREE, capture_output=True, text=True, timeout=60
+        )
     assert ended.returncode == 1
     assert ended.stderr.strip() == f"error: Port {port} is in use: choose another one, such as `make demo PORT=8090`."
 
@@ -175,7 +178,12 @@ def test_port_in_use_is_said_at_once(root: Path, catalog: Path) -> None:
 def test_missing_catalog_is_said_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "components.nucleus.demo", "--root", str(tmp_path), "--catalog", "nowhere.csv"]
     ended = subprocess.run(
-        [*command, "--port", str(_free_port())], cwd=SOURCE_TREE, capture_output=True, text=True, timeout=60
+        [*command, "--port", str(_free_port())],
+        check=False,
+        cwd=SOURCE_TREE,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert ended.returncode == 1
     assert "nowhere.csv does not exist" in ended.stderr

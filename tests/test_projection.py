@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.errors import FormatError
-from components.core.projection import Projection, decode_projection, encode_projection, fit_pca, identity
+from components.core.projection import Projection, decode_projection, encode_projection, fit_svd, identity
 from components.core.segments import Vectors
 from tests.generations import unit_vectors
 
@@ -23,36 +23,58 @@ def correlated(count: int, dim: int, rank: int, seed: int = 0) -> Vectors:
 
 
 RAW = correlated(300, 24, 24)
-FITTED = fit_pca(RAW, 8)
+FITTED = fit_svd(RAW, 8)
 DATA = encode_projection(FITTED)
 
 
-def test_a_fitted_projection_spans_the_directions_of_most_variance() -> None:
-    centered = RAW.astype(np.float64) - RAW.mean(axis=0, dtype=np.float64)
-    _, _, directions = np.linalg.svd(centered, full_matrices=False)
+def test_a_fitted_projection_spans_the_directions_that_hold_most() -> None:
+    _, _, directions = np.linalg.svd(RAW.astype(np.float64), full_matrices=False)
     assert FITTED.matrix is not None
     np.testing.assert_allclose(np.abs((directions[:8] * FITTED.matrix.T).sum(axis=1)), 1.0, atol=1e-4)
 
 
 def test_many_embeddings_are_fitted_in_blocks_with_the_same_result() -> None:
     many = correlated(9_000, 24, 24)
-    exact = np.cov(many.astype(np.float64), rowvar=False)
-    matrix = fit_pca(many, 8).matrix
+    exact = many.astype(np.float64).T @ many.astype(np.float64)
+    matrix = fit_svd(many, 8).matrix
     assert matrix is not None
     np.testing.assert_allclose(np.diag(matrix.T @ exact @ matrix), np.linalg.eigvalsh(exact)[::-1][:8], rtol=1e-3)
 
 
+def test_all_directions_keep_every_cosine() -> None:
+    whole = fit_svd(RAW, 24)
+    np.testing.assert_allclose(whole.query(RAW) @ whole.catalog(RAW).T, RAW @ RAW.T, atol=1e-5)
+
+
+def test_what_the_catalog_cannot_express_counts_against_a_query() -> None:
+    flat = np.zeros((50, 24), np.float32)
+    flat[:, :3] = unit_vectors(50, 3)
+    projection = fit_svd(flat, 3)
+    beside = np.zeros((1, 24), np.float32)
+    beside[0, 0], beside[0, 20] = 0.6, 0.8
+    assert np.linalg.norm(projection.query(flat[:1])) == pytest.approx(1.0, abs=1e-5)
+    assert np.linalg.norm(projection.query(beside)) == pytest.approx(0.6, abs=1e-5)
+
+
 def test_the_same_embeddings_give_the_same_file() -> None:
-    assert encode_projection(fit_pca(RAW.copy(), 8)) == DATA
+    assert encode_projection(fit_svd(RAW.copy(), 8)) == DATA
+
+
+def test_each_direction_points_where_its_largest_part_is_positive() -> None:
+    assert FITTED.matrix is not None
+    assert (FITTED.matrix[np.abs(FITTED.matrix).argmax(axis=0), np.arange(8)] > 0).all()
 
 
 def test_catalog_and_camera_are_centered_by_their_own_means() -> None:
     projection = Projection(np.full(24, 0.1, np.float32), np.full(24, -0.1, np.float32), FITTED.matrix)
-    for project, mean in ((projection.catalog, 0.1), (projection.query, -0.1)):
-        assert FITTED.matrix is not None
+    assert FITTED.matrix is not None
+    for by_camera, mean in ((False, 0.1), (True, -0.1)):
         wanted = (RAW - mean) @ FITTED.matrix
         wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
-        np.testing.assert_allclose(project(RAW), wanted, atol=1e-5)
+        np.testing.assert_allclose(projection.catalog(RAW, by_camera=by_camera), wanted, atol=1e-5)
+    centered = RAW + 0.1
+    wanted = centered / np.linalg.norm(centered, axis=1, keepdims=True) @ FITTED.matrix
+    np.testing.assert_allclose(projection.query(RAW), wanted, atol=1e-5)
 
 
 def test_the_identity_changes_nothing() -> None:
@@ -63,7 +85,7 @@ def test_the_identity_changes_nothing() -> None:
 
 def test_a_picture_that_is_the_mean_still_gives_a_vector_of_unit_length() -> None:
     alike = np.repeat(unit_vectors(1, 24), 20, axis=0)
-    vectors = fit_pca(alike, 8).catalog(alike)
+    vectors = fit_svd(alike, 8).catalog(alike)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
 
 

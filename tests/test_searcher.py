@@ -160,7 +160,7 @@ def test_the_status_tells_how_the_searcher_is(tmp_path: Path) -> None:
     activation.step()
     waiting = status(searcher, activation)
     assert (waiting.state, "no index generation" in waiting.reason) == ("degraded", True)
-    write_generation(Store(tmp_path), VECTORS, items(200), removed=(1,), name="x" * 6000)
+    write_generation(Store(tmp_path), VECTORS, items(200), removed=(1,), name="x" * 8000)
     activation.step()
     running = status(searcher, activation)
     assert (running.state, running.reason) == ("running", "")

@@ -41,20 +41,29 @@ class Projection:
         """Length of the vectors that come out."""
         return self.raw_dim if self.matrix is None else int(self.matrix.shape[1])
 
-    def catalog(self, embeddings: Vectors) -> Vectors:
-        """Search vectors of catalog pictures: (n, raw_dim) -> (n, dim), float32, unit length."""
-        return self._project(embeddings - self.catalog_mean)
+    def catalog(self, embeddings: Vectors, *, by_camera: bool = False) -> Vectors:
+        """Search vectors of an index: (n, raw_dim) -> (n, dim), float32, unit length.
 
-    def query(self, embeddings: Vectors) -> Vectors:
-        """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, unit length."""
-        return self._project(embeddings - self.query_mean)
-
-    def _project(self, centered: Vectors) -> Vectors:
-        vectors = centered if self.matrix is None else centered @ self.matrix
+        ``by_camera`` says that they come from photos of a camera, not from studio pictures.
+        """
+        vectors = self._multiply(embeddings - (self.query_mean if by_camera else self.catalog_mean))
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         # A picture that is its domain's mean has no direction: any one will do, but a vector of zeros is none.
         vectors = np.where(norms > _NOTHING, vectors, np.eye(1, vectors.shape[1], dtype=np.float32))
         return np.asarray(vectors / np.where(norms > _NOTHING, norms, 1.0), dtype=np.float32)
+
+    def query(self, embeddings: Vectors) -> Vectors:
+        """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, of at most unit length.
+
+        They are scaled before they are projected: what of a frame the catalog's vectors cannot express counts against
+        every match, so that a picture of something else scores low.
+        """
+        centered = embeddings - self.query_mean
+        norms = np.linalg.norm(centered, axis=1, keepdims=True)
+        return np.asarray(self._multiply(centered / np.maximum(norms, _NOTHING)), dtype=np.float32)
+
+    def _multiply(self, centered: Vectors) -> Vectors:
+        return centered if self.matrix is None else centered @ self.matrix
 
 
 def identity(raw_dim: int) -> Projection:
@@ -63,19 +72,21 @@ def identity(raw_dim: int) -> Projection:
     return Projection(zero, zero, None)
 
 
-def fit_pca(embeddings: Vectors, dim: int) -> Projection:
-    """Principal component analysis (Pearson 1901): the ``dim`` directions of most variance in (n, raw_dim)."""
-    mean = embeddings.mean(axis=0, dtype=np.float64)
-    covariance = np.zeros((len(mean), len(mean)))
+def fit_svd(embeddings: Vectors, dim: int) -> Projection:
+    """The ``dim`` directions that hold most of (n, raw_dim) embeddings: a truncated SVD (Eckart and Young 1936).
+
+    About the origin, not about the mean: so cosines stay what they were, as far as ``dim`` numbers can tell.
+    """
+    moments = np.zeros((embeddings.shape[1], embeddings.shape[1]))
     for first in range(0, len(embeddings), _BLOCK):  # 100,000 of them in float64 at once would take gigabytes
-        centered = embeddings[first : first + _BLOCK] - mean
-        covariance += centered.T @ centered
-    _, directions = np.linalg.eigh(covariance)
+        block = embeddings[first : first + _BLOCK].astype(np.float64)
+        moments += block.T @ block
+    _, directions = np.linalg.eigh(moments)
     matrix = directions[:, ::-1][:, :dim]
     # An eigenvector's sign is arbitrary: fix it, so that the same input gives the same file.
     signs = np.sign(matrix[np.abs(matrix).argmax(axis=0), np.arange(matrix.shape[1])])
-    mean32 = mean.astype(np.float32)
-    return Projection(mean32, mean32, np.ascontiguousarray(matrix * signs, dtype=np.float32))
+    zero = np.zeros(embeddings.shape[1], np.float32)
+    return Projection(zero, zero, np.ascontiguousarray(matrix * signs, dtype=np.float32))
 
 
 def encode_projection(projection: Projection) -> bytes:

@@ -79,7 +79,7 @@ def _active_manifest(store: Store) -> Manifest:
 
 def _load(store: Store, manifest: Manifest) -> Model:
     xml, weights, description = (
-        store.read_ref(manifest.model.files[name]) for name in ("model.xml", "model.bin", "model.json")
+        store.read_ref(manifest.model.file(name)) for name in ("model.xml", "model.bin", "model.json")
     )
     model = load_model(xml, weights, description)
     if model.digest != manifest.model.digest:

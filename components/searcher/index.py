@@ -56,8 +56,9 @@ class Index:
     def _by_annoy(self, annoy: Candidates, vector: Vectors, k: int) -> tuple[Match, ...]:
         settings = self.snapshot.manifest.search
         n = max(settings.rescore, k)
-        for wanted in (n, 4 * n):
-            near = annoy.near(vector, wanted, max(settings.search_k, wanted * settings.n_trees))
+        # First as the builder tuned it; then, when views of few items fill that, four times as wide in every tree.
+        for wanted, search_k in ((n, max(settings.search_k, n)), (4 * n, 4 * n * settings.n_trees)):
+            near = annoy.near(vector, wanted, search_k)
             alive = [ordinal for ordinal in near if ordinal not in self._removed]
             ordinals = np.concatenate([np.asarray(alive, np.int64), self._tail])
             scores = self._scores(vector, ordinals)
@@ -70,8 +71,6 @@ class Index:
 
     def _scores(self, vector: Vectors, ordinals: Ordinals) -> Vectors:
         vectors = self.snapshot.vectors
-        if len(ordinals) == len(vectors):
-            return vectors @ vector
         if 4 * len(ordinals) > len(vectors):  # to multiply all is cheaper than to copy most
             return np.asarray((vectors @ vector)[ordinals])
         return vectors[ordinals] @ vector
