@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+_SOURCE_TREE = Path(__file__).resolve().parents[1]
 _PR_SET_PDEATHSIG = 1
 # Loaded here, not in the child: between fork and exec only what is already in memory is safe to use.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -44,6 +46,15 @@ def start_child(
     OSError where the program cannot be started.
     """
     return subprocess.Popen(list(args), env=env, preexec_fn=preparation(), **popen_kwargs)  # noqa: PLW1509  # prctl only
+
+
+def start_module(
+    module: str, *args: str, env: Mapping[str, str] = os.environ, **popen_kwargs: Any
+) -> subprocess.Popen[bytes]:
+    """Start ``python -m module`` as such a child, out of the same source tree as this process, wherever it works."""
+    paths = [str(_SOURCE_TREE), *filter(None, [env.get("PYTHONPATH")])]
+    env = {**env, "PYTHONPATH": os.pathsep.join(paths)}
+    return start_child([sys.executable, "-m", module, *args], env=env, **popen_kwargs)
 
 
 def terminate(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> int:

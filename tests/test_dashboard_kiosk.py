@@ -95,7 +95,7 @@ def test_title_that_is_markup_is_shown_as_text(device: Device, page: Browser) ->
 def test_unknown_item_has_its_own_screen(device: Device, page: Browser) -> None:
     with shown(device, lambda i: result(f"q{i}", None)):
         page.wait_for(f"{STATE} === 'none'")
-        assert "We do not know this one" in page.evaluate("document.querySelector('#none').innerText")
+        assert "Nothing recognized" in page.evaluate("document.querySelector('#none').innerText")
 
 
 @needs_chromium

@@ -11,18 +11,34 @@ const IDLE_MS = 15000; // nothing recognized for so long: nobody is there
 const RESET_MS = 30000; // the next shopper finds the page as the shop set it up
 const LINK_LOST_MS = 1200;
 
-let result = null, expiry = 0, noneSince = 0, doubt = 0, problems = [], reset = 0;
+let result = null,
+  expiry = 0,
+  noneSince = 0,
+  doubt = 0,
+  problems = [],
+  reset = 0;
 
 function show(state) {
   if (state === document.body.dataset.state && reset) return;
   document.body.dataset.state = state;
   clearTimeout(reset);
-  reset = setTimeout(() => { reset = 0; if (state === "attract" && currentLanguage() !== firstLanguage()) choose(firstLanguage()); }, RESET_MS);
+  reset = setTimeout(() => {
+    reset = 0;
+    if (state === "attract" && currentLanguage() !== firstLanguage()) choose(firstLanguage());
+  }, RESET_MS);
 }
 
 function paint() {
-  if (result?.decision === "match") { showMatch(result.matches); show("match"); return; }
-  if (result !== null && performance.now() - noneSince < IDLE_MS) { showNone(); show("none"); return; }
+  if (result?.decision === "match") {
+    showMatch(result.matches);
+    show("match");
+    return;
+  }
+  if (result !== null && performance.now() - noneSince < IDLE_MS) {
+    showNone();
+    show("none");
+    return;
+  }
   show("attract");
 }
 
@@ -51,9 +67,15 @@ function onResult(next) {
     return;
   }
   noneSince ||= performance.now();
-  if (result?.decision !== "match") { take(next); return; }
+  if (result?.decision !== "match") {
+    take(next);
+    return;
+  }
   // The match on the screen keeps its own time to live; a doubt that lasts replaces it sooner.
-  doubt ||= setTimeout(() => { doubt = 0; if (noneSince) take(next); }, HOLD_MS);
+  doubt ||= setTimeout(() => {
+    doubt = 0;
+    if (noneSince) take(next);
+  }, HOLD_MS);
 }
 
 function onStatus(status) {
@@ -70,7 +92,10 @@ function onLink(up) {
   clearTimeout(linkTimer);
   linkTimer = 0;
   if (up) document.body.dataset.link = "up";
-  else linkTimer = setTimeout(() => { document.body.dataset.link = "lost"; }, LINK_LOST_MS);
+  else
+    linkTimer = setTimeout(() => {
+      document.body.dataset.link = "lost";
+    }, LINK_LOST_MS);
 }
 
 async function choose(code) {
@@ -82,7 +107,10 @@ async function choose(code) {
 }
 
 await useLanguage(firstLanguage()).catch(() => {});
-for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => choose(button.dataset.language));
+for (const button of document.querySelectorAll("[data-language]"))
+  button.addEventListener("click", () => choose(button.dataset.language));
 listen({ hello: onHello, result: onResult, status: onStatus, heartbeat: onStatus }, onLink);
-showPreview(document.getElementById("preview"), (there) => { document.body.dataset.camera = there ? "on" : "off"; });
+showPreview(document.getElementById("preview"), (there) => {
+  document.body.dataset.camera = there ? "on" : "off";
+});
 document.body.dataset.ready = "true";

@@ -23,7 +23,8 @@ export function showPreview(canvas, onCamera) {
 
   async function run() {
     for (;;) {
-      if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+      if (document.hidden)
+        await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
       const began = performance.now();
       const there = await draw().catch(() => false);
       onCamera(there);

@@ -4,7 +4,11 @@ import { has, t, titleOf } from "./i18n.js";
 
 const byId = (id) => document.getElementById(id);
 const SHOWN_NEXT = 4;
-const SURE = [[0.6, "sure.high"], [0.5, "sure.medium"], [-2, "sure.low"]];
+const SURE = [
+  [0.6, "sure.high"],
+  [0.5, "sure.medium"],
+  [-2, "sure.low"],
+];
 
 const percent = (score) => Math.round(100 * Math.min(1, Math.max(0, score)));
 const placeOf = (item) => item.attributes?.place ?? "";
@@ -15,21 +19,34 @@ function text(element, value) {
 }
 
 function picture(box, item) {
-  const image = box.querySelector("img"), monogram = box.querySelector(".monogram");
+  const image = box.querySelector("img"),
+    monogram = box.querySelector(".monogram");
   text(monogram, [...titleOf(item)][0] ?? "");
   monogram.hidden = item.thumbnail !== "";
   if (image.getAttribute("src") === item.thumbnail) return;
   image.hidden = true;
-  image.onload = () => { image.hidden = false; };
-  image.onerror = () => { image.hidden = true; monogram.hidden = false; };
-  if (item.thumbnail) image.src = item.thumbnail; else image.removeAttribute("src");
+  image.onload = () => {
+    image.hidden = false;
+  };
+  image.onerror = () => {
+    image.hidden = true;
+    monogram.hidden = false;
+  };
+  if (item.thumbnail) image.src = item.thumbnail;
+  else image.removeAttribute("src");
 }
 
 export function showMatch(matches) {
-  const best = matches[0], hero = byId("hero");
+  const best = matches[0],
+    hero = byId("hero");
   if (hero.dataset.item !== best.item_id) {
     hero.dataset.item = best.item_id;
-    hero.getAnimations({ subtree: true }).forEach((animation) => { if (animation instanceof CSSAnimation) { animation.cancel(); animation.play(); } });
+    hero.getAnimations({ subtree: true }).forEach((animation) => {
+      if (animation instanceof CSSAnimation) {
+        animation.cancel();
+        animation.play();
+      }
+    });
   }
   picture(hero.querySelector(".picture"), best);
   text(byId("hero-sure"), t(SURE.find(([low]) => best.score >= low)[1]));
@@ -77,7 +94,8 @@ function say(sentence) {
 }
 
 export function showProblem(problems) {
-  const first = problems[0], notice = document.querySelector(".notice-problem");
+  const first = problems[0],
+    notice = document.querySelector(".notice-problem");
   notice.hidden = first === undefined;
   if (first === undefined) return;
   const keys = [`problem.${first.component}.${first.kind}`, `problem.${first.kind}`, "problem.degraded"];

@@ -4,7 +4,9 @@ const SILENT_MS = 12000;
 const PAUSES_MS = [300, 700, 1500, 3000];
 
 export function listen(handlers, onLink) {
-  let source = null, watchdog = 0, failures = 0;
+  let source = null,
+    watchdog = 0,
+    failures = 0;
 
   function heard() {
     failures = 0;
@@ -22,9 +24,11 @@ export function listen(handlers, onLink) {
   }
 
   function open() {
-    const opened = source = new EventSource("/api/v1/events");
+    const opened = (source = new EventSource("/api/v1/events"));
     watchdog = setTimeout(lost, SILENT_MS);
-    opened.onerror = () => { if (opened === source) lost(); };
+    opened.onerror = () => {
+      if (opened === source) lost();
+    };
     for (const [name, handler] of Object.entries(handlers)) {
       opened.addEventListener(name, (event) => {
         if (opened !== source) return;
