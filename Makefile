@@ -7,6 +7,7 @@ CATALOG ?=
 CAMERA ?=
 PORT ?= 8080
 DEMO_SECONDS ?=
+DEMO_ROOT ?= .demo
 TESTS ?= tests
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
@@ -18,7 +19,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint bench clean
 
 demo: $(READY)
-	@$(VENV)/bin/python -m components.nucleus.demo --port $(PORT) \
+	@$(VENV)/bin/python -m components.nucleus.demo --root "$(DEMO_ROOT)" --port $(PORT) \
 		$(if $(CATALOG),--catalog "$(CATALOG)") $(if $(CAMERA),--camera "$(CAMERA)") \
 		$(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 

@@ -9,4 +9,4 @@ from components.core.configuration import setting
 class CloudSyncConfiguration:
     """One deployment's settings."""
 
-    report_interval_s: float = setting(60.0, "Seconds between two status reports.", low=1, high=86_400)
+    report_interval_s: float = setting(60.0, "how often the counts are written to the log", low=1, high=86_400)

@@ -31,8 +31,3 @@ class DashboardConfiguration:
             )
         if not self.camera or "/" in self.camera or self.camera.startswith("."):
             raise ConfigurationError(f"Setting 'camera' is {self.camera!r}; expected a name without slashes.")
-
-    @property
-    def max_age_ns(self) -> int:
-        """``max_age_s`` in nanoseconds."""
-        return int(self.max_age_s * 1e9)

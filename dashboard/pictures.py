@@ -2,11 +2,9 @@
 
 import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
-from components.child import start_child
+from components.child import start_module
 from components.core.errors import BadContentError, UnavailableError
 from components.picture_header import check_picture
 from dashboard.environment import scrubbed
@@ -14,7 +12,6 @@ from dashboard.environment import scrubbed
 _AT_A_TIME = 2
 _WAIT_FOR_PLACE_S = 2.0
 _TIMEOUT_S = 15.0
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 class PictureCleaner:
@@ -38,12 +35,9 @@ class PictureCleaner:
 
 
 def _decode_apart(data: bytes) -> bytes:
-    environment = scrubbed(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), environment.get("PYTHONPATH"))))
-    environment["OPENBLAS_NUM_THREADS"] = "1"
-    worker = start_child(
-        [sys.executable, "-m", "dashboard.decode_worker"],
-        env=environment,
+    worker = start_module(
+        "dashboard.decode_worker",
+        env={**scrubbed(os.environ), "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -4,14 +4,12 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from components.bus import Bus
-from components.child import start_child, terminate
+from components.child import start_module, terminate
 from components.core.errors import LookalikeError, MessageError
 from components.core.messages import (
     PICTURE_TOPIC,
@@ -20,17 +18,16 @@ from components.core.messages import (
     PictureQuery,
     Status,
     decode,
-    encode,
 )
+from components.lifecycle import say_status
+from components.pauses import GrowingPause
 from dashboard.environment import scrubbed
 from dashboard.pipe import PipeWriter, frames
 
 log = logging.getLogger(__name__)
 
 COMPONENT = "dashboard"
-_PAUSES_S = (0.2, 1.0, 3.0, 10.0, 30.0)
 _LONG_ENOUGH_S = 60.0
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def check_outgoing(topic: str, payload: bytes) -> None:
@@ -59,24 +56,24 @@ class Supervisor:
             bus.subscribe(topic, partial(self._forward, topic))
 
     def stop(self) -> None:
-        """Have ``run`` end its child and return; may be called from a signal handler."""
+        """Have ``run`` end its child and return; to be called from another thread."""
         self._stopping.set()
         self._wake.set()
 
     def run(self) -> None:
         """Run until stopped. The calling thread is the one whose end ends the child."""
-        failures = 0
+        growing = GrowingPause(first_s=0.2, longest_s=30.0)
         while not self._stopping.is_set():
             began = self._clock()
             reason = self._run_once()
             if self._stopping.is_set():
                 return
-            failures = 0 if self._clock() - began > _LONG_ENOUGH_S else failures
-            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
-            failures += 1
-            log.warning("%s It is started again in %.1f s.", reason, pause)
-            self._say_degraded(reason)
-            self._stopping.wait(pause)
+            if self._clock() - began > _LONG_ENOUGH_S:
+                growing.reset()
+            pause_s = growing.next_s()
+            log.warning("%s It is started again in %.1f s.", reason, pause_s)
+            say_status(self._bus, Status(component=COMPONENT, state="degraded", reason=reason))
+            self._stopping.wait(pause_s)
 
     def _run_once(self) -> str:
         ours, theirs = socket.socketpair()
@@ -97,11 +94,11 @@ class Supervisor:
         return f"The web process ended with code {code}."
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        environment = scrubbed(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), environment.get("PYTHONPATH"))))
-        return start_child(
-            [sys.executable, "-m", "dashboard.web", str(theirs.fileno()), self._configuration_json],
-            env=environment,
+        return start_module(
+            "dashboard.web",
+            str(theirs.fileno()),
+            self._configuration_json,
+            env=scrubbed(os.environ),
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
         )
@@ -126,9 +123,6 @@ class Supervisor:
                 writer.send(topic, payload)
             except LookalikeError:
                 log.debug("A message on %s came while the web process was away.", topic)
-
-    def _say_degraded(self, reason: str) -> None:
-        self._publish(STATUS_TOPIC, encode(Status(component=COMPONENT, state="degraded", reason=reason)))
 
     def _publish(self, topic: str, payload: bytes) -> None:
         try:

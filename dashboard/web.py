@@ -10,12 +10,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 from components.core.configuration import from_mapping
 from components.core.errors import UnavailableError
 from components.core.messages import Status
 from components.lifecycle import log_to_stderr, report_status
+from components.pauses import GrowingPause
 from dashboard.app import create_app
 from dashboard.catalogs import StoredCatalogs
 from dashboard.configuration import DashboardConfiguration
@@ -24,8 +26,6 @@ from dashboard.server import serve
 from dashboard.supervisor import COMPONENT
 
 log = logging.getLogger(__name__)
-
-_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Listener:
@@ -49,7 +49,7 @@ class Listener:
         app = create_app(configuration, bus, StoredCatalogs(Path(configuration.index_dir)))
         bus.start()
         threading.Thread(target=report_status, args=(bus, self.status, threading.Event()), daemon=True).start()
-        failures = 0
+        pause = GrowingPause(first_s=1.0, longest_s=30.0)
         while True:
             try:
                 serve(app, configuration.host, configuration.port, self._on_listening)
@@ -57,8 +57,7 @@ class Listener:
             except UnavailableError as error:
                 log.warning("%s", error)
                 self._problem = str(error)
-            threading.Event().wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
-            failures += 1
+            time.sleep(pause.next_s())
 
     def _on_listening(self) -> None:
         self._problem = ""

@@ -1,15 +1,11 @@
 """The featurizer component: what is joined to what."""
 
-import logging
-import os
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
+from components.bus import Bus
 from components.core import messages
-from components.core.configuration import from_mapping
-from components.core.errors import LookalikeError, UnavailableError
 from components.core.messages import Status
 from components.featurizer.active_model import ActiveModel
 from components.featurizer.capture import Capture
@@ -24,32 +20,13 @@ from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
 from components.featurizer.sources import redacted
 from components.greengrass import GreengrassBus
-from components.lifecycle import log_to_stderr, report_status, stop_at_signal
+from components.lifecycle import in_background, report_status, run_component
 
-logger = logging.getLogger("featurizer")
-
-DOWN_WITHIN_S = 2.5
+COMPONENT = "featurizer"
 
 
-def main() -> int:
-    """Until SIGTERM: camera -> frame -> embedding -> query. Gives 1 where the deployment itself is wrong."""
-    log_to_stderr()
-    stop = stop_at_signal()
-    threading.Thread(target=insist, args=(stop,), name="last-resort", daemon=True).start()
-    try:
-        bus = GreengrassBus.from_environment()
-        configuration = read_configuration(bus, stop)
-        if configuration is not None:
-            run(bus, configuration, stop)
-    except LookalikeError as error:
-        logger.error("%s", error)
-        return 1
-    bus.close()
-    return 0
-
-
-def run(bus: GreengrassBus, configuration: FeaturizerConfiguration, stop: threading.Event) -> None:
-    """Join the parts and work until ``stop``."""
+def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event) -> None:
+    """Until ``stop``: camera -> frame -> embedding -> query."""
     ram_dir = Path(configuration.ram_dir)
     health, figures = Health(), Figures()
     capture = Capture(
@@ -75,37 +52,19 @@ def run(bus: GreengrassBus, configuration: FeaturizerConfiguration, stop: thread
         k=configuration.k,
     )
     bus.subscribe(messages.PICTURE_TOPIC, pictures.receive)
-    background: list[Callable[[], None]] = [
+    with in_background(
         lambda: active.run(stop),
         lambda: pictures.run(stop),
         lambda: report_status(bus, lambda: status(configuration, active, figures, health), stop),
-    ]
-    threads = [threading.Thread(target=work, daemon=True) for work in background]
-    for thread in threads:
-        thread.start()
-    pipeline.run(capture, stop)
-    preview.close()
-    for thread in threads:
-        thread.join(DOWN_WITHIN_S)
+    ):
+        pipeline.run(capture, stop)
+        preview.close()
 
 
 def make_embedder(model: Model, configuration: FeaturizerConfiguration) -> Embedder:
     """The embedder of ``model`` as the deployment wants it."""
     cache_dir = Path(configuration.cache_dir or "openvino-cache").resolve()
     return Embedder(model, device=configuration.device, cache_dir=cache_dir, threads=configuration.threads)
-
-
-def read_configuration(bus: GreengrassBus, stop: threading.Event) -> FeaturizerConfiguration | None:
-    """The deployment's settings, however long the nucleus takes to answer; None where ``stop`` came first."""
-    pause_s = 0.5
-    while not stop.is_set():
-        try:
-            return from_mapping(FeaturizerConfiguration, bus.configuration())
-        except UnavailableError as error:
-            logger.warning("%s", error)
-            stop.wait(pause_s)
-            pause_s = min(2 * pause_s, 30.0)
-    return None
 
 
 def status(
@@ -121,17 +80,8 @@ def status(
         details["device"] = embedder.device
         details["device_reason"] = embedder.device_reason[:300]
     state = "degraded" if reason else "running" if works else "starting"
-    return Status(component="featurizer", state=state, reason=reason[:500], details=details)
-
-
-def insist(stop: threading.Event) -> None:
-    """End the process a moment after ``stop``, whatever a compiler, a driver or the bus still waits for."""
-    stop.wait()
-    threading.Event().wait(DOWN_WITHIN_S)
-    logger.warning("Not everything came to its end in %g s; leaving all the same.", DOWN_WITHIN_S)
-    logging.shutdown()
-    os._exit(0)
+    return Status(component=COMPONENT, state=state, reason=reason[:500], details=details)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_component(COMPONENT, FeaturizerConfiguration, GreengrassBus.from_environment, run))

@@ -10,6 +10,7 @@ from components.core.errors import LookalikeError, ModelMismatchError, Unavailab
 from components.core.generations import Manifest
 from components.featurizer.model import Model, load_model
 from components.featurizer.pipeline import Embeds
+from components.pauses import GrowingPause
 from components.store import Store
 
 logger = logging.getLogger(__name__)
@@ -41,14 +42,17 @@ class ActiveModel(Generic[E]):
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``: look for a generation with another model; after a failure with growing pauses."""
-        pause_s, said = POLL_S, ""
+        pause, said = GrowingPause(2 * POLL_S, LONGEST_PAUSE_S), ""
         while not stop.is_set():
             problem = self.step()
             if problem and problem != said:
                 logger.warning("%s", problem)
             said = problem
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if problem and self._store.active() else POLL_S
-            stop.wait(pause_s)
+            if problem and self._store.active() is not None:
+                stop.wait(pause.next_s())
+            else:
+                pause.reset()
+                stop.wait(POLL_S)
 
     def step(self) -> str:
         """Use the active generation's model; gives why that did not work out, "" if it did."""

@@ -4,19 +4,16 @@ import json
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from components.child import start_child
+from components.child import start_module
 from components.core.errors import UnavailableError
 from components.featurizer.frame import Frame
 from components.featurizer.slot import Slot, open_memory
 
-_ROOT = Path(__file__).resolve().parents[2]
 _POLL_S = 0.1
 
 
@@ -85,11 +82,10 @@ class CameraProcess:
 
 
 def _start(connection_fd: int, memory_fd: int) -> subprocess.Popen[bytes]:
-    module = [sys.executable, "-m", "components.featurizer.capture_child"]
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return start_child(
-        [*module, str(connection_fd), str(memory_fd)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    return start_module(
+        "components.featurizer.capture_child",
+        str(connection_fd),
+        str(memory_fd),
         pass_fds=(connection_fd, memory_fd),
         stdin=subprocess.DEVNULL,
         # A signal to our process group is for us to answer; the child ends when we close it, or with us.

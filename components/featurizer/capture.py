@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import random
 import threading
 import time
 import zlib
@@ -13,6 +12,7 @@ from components.core.errors import UnavailableError
 from components.featurizer.camera_process import CameraProcess
 from components.featurizer.frame import Frame, Image
 from components.featurizer.sources import is_live, parse_source, redacted
+from components.pauses import GrowingPause
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,7 @@ class Capture:
         self._on_health = on_health
         self._frozen_after_s = frozen_after_s
         self._open_within_s = open_within_s
-        self._first_pause_s = first_pause_s
-        self._longest_pause_s = longest_pause_s
-        self._pause_s = first_pause_s
+        self._pause = GrowingPause(first_pause_s, longest_pause_s)
         self._stillness = Stillness(frozen_after_s) if is_live(source_url) else None
         self._seq = 0
         self._health: str | None = None
@@ -59,8 +57,7 @@ class Capture:
                 self._report(str(error))
             except OSError as error:
                 self._report(f"The camera's process cannot be started ({error.strerror}): is the memory full?")
-            stop.wait(self._pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # spreads restarts, no secret
-            self._pause_s = min(2 * self._pause_s, self._longest_pause_s)
+            stop.wait(self._pause.next_s())
 
     def _watched(self, camera: CameraProcess, stop: threading.Event) -> Iterator[Frame]:
         base, opened_s = self._seq, time.monotonic()
@@ -76,7 +73,7 @@ class Capture:
         if self._stillness is None or self._stillness.moves(frame.image, time.monotonic()):
             self._report("")
         if open_for_s > self._frozen_after_s:
-            self._pause_s = self._first_pause_s
+            self._pause.reset()
 
     def _report(self, reason: str) -> None:
         if reason == self._health:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from components.core.configuration import setting
 from components.core.errors import ConfigurationError
+from components.featurizer.sources import parse_source
 from components.ram import DEFAULT_RAM_DIR
 
 
 @dataclass(frozen=True)
 class FeaturizerConfiguration:
-    """What a deployment may set."""
+    """What a deployment may set; raises ConfigurationError for a source or a name that cannot be."""
 
     source: str = setting("usb:0", "the camera: usb:0, rtsp://..., http://..., awscam:, file:..., folder:...")
     camera: str = setting("camera", "the camera's name in results: letters, digits, - and _")
@@ -24,6 +25,7 @@ class FeaturizerConfiguration:
     frozen_after_s: float = setting(5.0, "without a new picture for so long, the camera is reopened", low=1, high=600)
 
     def __post_init__(self) -> None:
+        parse_source(self.source)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.camera):
             raise ConfigurationError(
                 f"Setting 'camera' is {self.camera!r}; expected 1 to 64 letters, digits, - and _ (it names a file)."

@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from components.child import start_child
+from components.child import start_module
 from components.core import messages
 from components.core.errors import LookalikeError, MessageError, UnavailableError
 from components.core.messages import SearchResult, Status
@@ -91,9 +91,7 @@ def _state(catalog: Path) -> str:
 
 
 def _index_builder(*arguments: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE_TREE)}
-    child = start_child([sys.executable, "-m", "index_builder", *arguments], env=environment)
-    if child.wait() != 0:
+    if start_module("index_builder", *arguments).wait() != 0:
         raise UnavailableError(f"`python -m index_builder {arguments[0]}` failed; its message stands above.")
 
 

@@ -2,6 +2,8 @@
 
 import signal
 
+from components.pauses import GrowingPause
+
 ERROR_WINDOW_S = 3600.0
 MAX_FAILURES = 3
 FIRST_PAUSE_S = 0.3
@@ -16,19 +18,19 @@ class Restarts:
 
     def __init__(self) -> None:
         self._failures: list[float] = []
-        self._pause_s = FIRST_PAUSE_S
+        self._pause = GrowingPause(FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
     def next_pause_s(self, exit_code: int, ran_s: float, now: float) -> float | None:
         """How long to wait before the next start, or None: three failures in the window, the component is broken."""
         if ran_s >= STEADY_S:
-            self._pause_s = FIRST_PAUSE_S
+            self._pause.reset()
         if exit_code not in _ENDED_BY_HAND:
             self._failures = [*(at for at in self._failures if now - at < ERROR_WINDOW_S), now]
             if len(self._failures) >= MAX_FAILURES:
                 return None
-        pause, self._pause_s = self._pause_s, min(self._pause_s * 2, LONGEST_PAUSE_S)
-        return pause
+        return self._pause.next_s()
 
     def forget(self) -> None:
         """Begin anew: the component was deployed again, or the hour is over."""
-        self._failures, self._pause_s = [], FIRST_PAUSE_S
+        self._failures = []
+        self._pause.reset()

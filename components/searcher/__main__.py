@@ -1,50 +1,41 @@
 """The searcher component: what is joined to what."""
 
 import logging
+import sys
 import threading
 from pathlib import Path
 
 from components.bus import Bus
 from components.core import messages
-from components.core.configuration import from_mapping
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import Query, Status
 from components.greengrass import GreengrassBus
-from components.lifecycle import log_to_stderr, report_status, stop_at_signal
+from components.lifecycle import in_background, report_status, run_component
 from components.searcher.activation import Activation
 from components.searcher.configuration import SearcherConfiguration
 from components.searcher.mailbox import Mailbox
 from components.searcher.searcher import Searcher
 from components.store import Store
 
-log = logging.getLogger("searcher")
+COMPONENT = "searcher"
+
+log = logging.getLogger(COMPONENT)
 
 
-def main() -> None:
-    """Until SIGTERM: answer queries from the newest generation."""
-    log_to_stderr()
-    stop = stop_at_signal()
-    bus = GreengrassBus.from_environment()
-    configuration = from_mapping(SearcherConfiguration, bus.configuration())
-    searcher = Searcher()
+def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -> None:
+    """Until ``stop``: answer queries from the newest generation."""
+    searcher, mailbox = Searcher(), Mailbox()
     activation = Activation(
         Store(Path(configuration.index_dir)),
         searcher,
         annoy=configuration.annoy,
         poll_interval_s=configuration.poll_interval_s,
     )
-    mailbox = Mailbox()
     bus.subscribe(messages.QUERY_TOPIC, lambda payload: receive(payload, mailbox))
-    background = [
-        threading.Thread(target=activation.run, args=(stop,), name="activation", daemon=True),
-        threading.Thread(target=report_status, args=(bus, lambda: status(searcher, activation), stop), daemon=True),
-    ]
-    for thread in background:
-        thread.start()
-    answer_queries(bus, mailbox, searcher, stop)
-    for thread in background:
-        thread.join(1.0)
-    bus.close()
+    with in_background(
+        lambda: activation.run(stop), lambda: report_status(bus, lambda: status(searcher, activation), stop)
+    ):
+        answer_queries(bus, mailbox, searcher, stop)
 
 
 def receive(payload: bytes, mailbox: Mailbox) -> None:
@@ -74,7 +65,7 @@ def status(searcher: Searcher, activation: Activation) -> Status:
     reason = activation.problem or searcher.mismatch
     state = "starting" if index is None and not reason else "degraded" if reason else "running"
     if index is None:
-        return Status(component="searcher", state=state, reason=reason[:500])
+        return Status(component=COMPONENT, state=state, reason=reason[:500])
     manifest = index.snapshot.manifest
     details: dict[str, str | int | float | bool] = {
         "generation": manifest.seq,
@@ -84,8 +75,8 @@ def status(searcher: Searcher, activation: Activation) -> Status:
         "backend": index.backend,
         "model": manifest.model.digest[:12],
     }
-    return Status(component="searcher", state=state, reason=reason[:500], details=details)
+    return Status(component=COMPONENT, state=state, reason=reason[:500], details=details)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_component(COMPONENT, SearcherConfiguration, GreengrassBus.from_environment, run))

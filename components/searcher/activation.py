@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.core.errors import FormatError, LookalikeError
 from components.core.generations import Manifest
+from components.pauses import GrowingPause
 from components.searcher.annoy_index import AnnoyBuild, AnnoyCandidates, cache_path, open_cached, remove_others
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
@@ -47,12 +48,16 @@ class Activation:
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``: look for a newer generation, activate it; what failed is tried again with growing pauses."""
         tried: int | None = None
-        pause_s = wait_s = 0.0
+        pause, wait_s = GrowingPause(self._poll_interval_s, LONGEST_PAUSE_S), 0.0
         while not stop.is_set():
             seq = self._store.active()
             if seq != tried or wait_s <= 0:
-                pause_s = 0.0 if self.step() else min(max(2 * pause_s, self._poll_interval_s), LONGEST_PAUSE_S)
-                tried, wait_s = seq, pause_s
+                if self.step():
+                    pause.reset()
+                    wait_s = 0.0
+                else:
+                    wait_s = pause.next_s()
+                tried = seq
             stop.wait(self._poll_interval_s)
             wait_s -= self._poll_interval_s
         if self._build is not None:

@@ -8,14 +8,13 @@ import hashlib
 import logging
 import os
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from annoy import AnnoyIndex
 
-from components.child import start_child
+from components.child import start_module
 from components.core.errors import UnavailableError
 from components.core.generations import Manifest
 from components.core.segments import Vectors
@@ -78,8 +77,13 @@ class AnnoyBuild:
         self._seq = manifest.seq
         for left in self.path.parent.glob(".*"):  # by a child that was killed
             left.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "components.searcher.annoy_build", str(index_dir), str(manifest.seq)]
-        self._child = start_child(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._child = start_module(
+            "components.searcher.annoy_build",
+            str(index_dir),
+            str(manifest.seq),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
     @property
     def process_id(self) -> int:
