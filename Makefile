@@ -10,9 +10,9 @@ DEMO_SECONDS ?=
 DEMO_ROOT ?= .demo
 TESTS ?= tests
 
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
-	&& { echo $$p; break; }; done)
+	$$p -c '$(SUITABLE)' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -35,10 +35,13 @@ bench: $(READY)
 	$(VENV)/bin/python -m benchmarks
 
 $(READY): pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.13 with venv is needed: install it (Debian: python3-venv)," \
-		"or name one: make PYTHON=/path/to/python"; exit 1; }
-	@command -v c++ >/dev/null || { echo "A C++ compiler is needed to build annoy: install it (Debian: g++)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || { echo "Python 3.10 to 3.13 with venv is needed," \
+		"here is: $$("$(or $(PYTHON),python3)" --version 2>&1 | tail -n 1). Install it (Debian: python3-venv)" \
+		"or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@command -v c++ >/dev/null || { echo "A C++ compiler is needed to build annoy: install it (Debian: g++)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || { \
+		echo "Python.h is needed to build annoy: install it (Debian: python3-dev)" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	@touch $@

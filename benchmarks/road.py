@@ -96,11 +96,13 @@ def measure(items: int = 10_000) -> dict[str, dict[str, float]]:
         root = Path(folder)
         make_generation(root / "index", raw, MODEL)
         with Nucleus(_deployment(root)) as nucleus:
-            client = _Client(GreengrassBus.from_environment(nucleus.client_environment()))
+            bus = GreengrassBus.from_environment(nucleus.client_environment())
+            client = _Client(bus)
             kiosk = _Kiosk()
             kiosk.start()
             _wait_for(lambda: client.backend == "annoy" and kiosk.open.is_set())
             publish_ms, result_ms, push_ms = _ask_all(client, kiosk, raw)
+            bus.close()
     return {
         "publish (taken by the nucleus)": p50_p95(publish_ms),
         "query to result (bus, search)": p50_p95(result_ms),

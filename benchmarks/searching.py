@@ -40,6 +40,7 @@ def measure(count: int) -> dict[str, dict[str, float]]:
         }
         rows["lookalike, exact scan"]["load_s"] = round(loaded_s, 2)
         rows["lookalike, Annoy"]["build_s"] = round(built_s, 2)
+        rows["lookalike, Annoy"]["search_k"] = snapshot.manifest.search.search_k
         rows["lookalike, Annoy"]["recall@10"] = _recall(exact, annoy, queries)
     peer = rows["numpy, exact, 128-d"]["p50_ms"]
     for row in rows.values():

@@ -11,6 +11,10 @@ from components.core.errors import BadContentError
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 100
+"""Of a JPEG; progressive ones have about ten. Each costs as much as the whole picture, and few bytes make one more."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+"""How files of these formats are named, in lower case."""
 _START_OF_SCAN = 0xDA
 
 
@@ -150,7 +154,10 @@ def _jpeg_is_whole(data: bytes) -> bool:
         scans = [at for marker, at in jpeg_segments(data) if marker == _START_OF_SCAN]
     except (struct.error, IndexError):
         return False
-    return bool(scans) and data.find(b"\xff\xd9", scans[0]) >= 0
+    end = data.find(b"\xff\xd9", scans[0]) if scans else -1
+    if end >= 0 and data.count(b"\xff\xda", scans[0], end) > MAX_SCANS:
+        raise BadContentError(f"The picture is a JPEG of more than {MAX_SCANS} scans: save it anew.")
+    return end >= 0
 
 
 _OTHERS = ((b"GIF8", "a GIF"), (b"BM", "a BMP"), (b"II*\x00", "a TIFF"), (b"MM\x00*", "a TIFF"), (b"%PDF", "a PDF"))

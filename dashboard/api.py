@@ -18,6 +18,7 @@ from dashboard.routes import route
 from dashboard.views import Json, entry_view, item_view
 
 _IMMUTABLE = "private, max-age=31536000, immutable"
+_MAX_DIGITS = 18
 
 
 def matches_blueprint(live: Live, catalogs: Catalogs, events: Events) -> Blueprint:
@@ -109,7 +110,7 @@ def read_number(name: str, default: int, low: int, high: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and low <= int(text[:18]) <= high):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and low <= int(text) <= high):
         raise ApiError(400, f"bad_{name}", f"{name!r} is {text[:20]!r}; expected a whole number from {low} to {high}.")
     return int(text)
 

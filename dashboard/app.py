@@ -23,6 +23,8 @@ from dashboard.security import register_security
 
 MAX_BODY_BYTES = MAX_BYTES + 64 * 1024
 """A picture of 8 MB and the fields around it."""
+# Werkzeug holds its buffer to this bound too, files included: 64 KB that it reads at once, and what may be a boundary.
+_MAX_FORM_BYTES = 4 * 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def create_app(
 
     app = Flask(__name__, static_folder=None)
     app.request_class = RequestInRam
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=64 * 1024, MAX_FORM_PARTS=64)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES, MAX_FORM_PARTS=64)
     app.extensions["lookalike"] = Parts(live, catalogs)
     register_security(app, configuration.port)
     register_errors(app)

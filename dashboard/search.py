@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _ATTRIBUTE = "attr."
 _MAX_FILTER_VALUES = 50
+_MAX_DIGITS = 9
 
 
 class RequestInRam(Request):
@@ -90,7 +91,7 @@ def search_blueprint(search: Search, cleaner: PictureCleaner, catalogs: Catalogs
 def read_k(form: MultiDict[str, str]) -> int:
     """How many matches are wanted; 5 where nothing is said."""
     text = form.get("k", "5")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_K):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and 1 <= int(text) <= MAX_K):
         raise ApiError(400, "bad_k", f"Field 'k' is {text[:20]!r}; expected a whole number from 1 to {MAX_K}.")
     return int(text)
 

@@ -69,6 +69,7 @@ def _check_same_site() -> None:
 
 
 _REFUSALS = {
+    400: ("bad_request", "The address holds bytes that are not ASCII: send them percent-encoded."),
     408: ("too_slow", "The request's body did not arrive in time: send it again."),
     413: ("too_large", "The upload is too large: send a picture of at most 8 MB."),
     503: ("busy", "Too many uploads at the same time: try again in a moment."),

@@ -233,6 +233,6 @@ def _says_the_same(manifest: Manifest, store: Store, seq: int) -> bool:
 def _write_failures(path: Path, failures: list[Failure]) -> None:
     lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in failures)
     try:
-        write_whole(path, "".join(lines).encode())
+        write_whole(path, "".join(lines).encode(errors="backslashreplace"))  # names of files may be no text
     except OSError as error:
         raise UnavailableError(f"{path} cannot be written ({error.strerror}): choose a folder of your own.") from error

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 from components.core.errors import BadContentError
 from components.core.items import DEFAULT_LANGUAGE
 from components.core.messages import MAX_ID_LENGTH
+from components.picture_header import SUFFIXES
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+MAX_TEXT = 131_072
+"""Characters of one field: what the reader of CSV takes."""
+MAX_ATTRIBUTES = 256
 _KNOWN = {"item_id", "title", "category", "description", "url", "price", "available", "image", "views", "attributes"}
 _TITLE_IN = re.compile(r"title_([a-z]{2,3}(?:[-_][A-Za-z0-9]+)?)$")
 
@@ -44,20 +48,29 @@ class Entry:
 
 def read_catalog(path: Path) -> list[Entry]:
     """All items of a catalog, in its order; raises BadContentError that names the place of the fault."""
-    if path.is_dir():
-        try:
-            entries = _read_folder(path)
-        except OSError as error:
-            raise BadContentError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    elif not path.exists():
-        raise BadContentError(f"{path} does not exist: give a folder of pictures, a CSV file or a JSONL file.")
-    elif path.suffix.lower() in _READERS:
-        entries = _READERS[path.suffix.lower()](path)
-    else:
-        raise BadContentError(f"{path} is no catalog: expected a folder of pictures, a .csv file or a .jsonl file.")
+    try:
+        entries = _reader(path)(path)
+    except FileNotFoundError as error:
+        raise BadContentError(
+            f"{path} does not exist: give a folder of pictures, a CSV file or a JSONL file."
+        ) from error
+    except OSError as error:
+        raise BadContentError(
+            f"{path} cannot be read ({error.strerror}): check its name and its permissions."
+        ) from error
     if not entries:
         raise BadContentError(f"{path} holds no items: a catalog needs at least one item with a picture.")
     return entries
+
+
+def _reader(path: Path) -> Callable[[Path], list[Entry]]:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        return _read_folder
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None or not stat.S_ISREG(mode):  # a pipe or a device might never end
+        raise BadContentError(f"{path} is no catalog: expected a folder of pictures, a .csv file or a .jsonl file.")
+    return reader
 
 
 def _read_folder(folder: Path) -> list[Entry]:
@@ -108,6 +121,9 @@ def _read_jsonl(path: Path) -> list[Entry]:
         place = f"{path}, line {number}"
         try:
             fields = json.loads(line)
+            json.dumps(fields, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise BadContentError(f"{place} holds half a surrogate pair, which is no text.") from error
         except (ValueError, RecursionError) as error:
             raise BadContentError(f"{place} is not JSON: {error}.") from error
         if not isinstance(fields, dict):
@@ -128,8 +144,6 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadContentError(f"{path}, line {line} is not UTF-8 text: save the catalog as UTF-8.") from error
-    except OSError as error:
-        raise BadContentError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
 
 
 def _require_columns(place: object, columns: Iterable[str]) -> None:
@@ -176,6 +190,8 @@ def _attributes(fields: Mapping[str, Any], place: str) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise BadContentError(f"{place}: attributes must map names to values.")
     others = {name: value for name, value in fields.items() if name not in _KNOWN and not _TITLE_IN.match(name)}
+    if len(others) + len(given) > MAX_ATTRIBUTES:
+        raise BadContentError(f"{place} has {len(others) + len(given)} attributes; at most {MAX_ATTRIBUTES} are read.")
     found = {name: _scalar(value, name, place) for name, value in {**others, **given}.items()}
     return {name: value for name, value in found.items() if value}
 
@@ -197,8 +213,8 @@ def _scalar(value: object, name: str, place: str) -> str:
     if isinstance(value, (dict, list)):
         raise BadContentError(f"{place}: {name} must be text or a number, not {json.dumps(value)[:40]}.")
     text = "" if value is None else str(value).strip()
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise BadContentError(f"{place}: {name} holds half a surrogate pair, which is no text.")
+    if len(text) > MAX_TEXT:
+        raise BadContentError(f"{place}: {name} has {len(text)} characters; at most {MAX_TEXT} are read: shorten it.")
     return text
 
 
@@ -223,4 +239,4 @@ def _require_unique(places: Iterable[tuple[str, str]]) -> None:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    return path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")

@@ -5,13 +5,13 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 
 from components.core.errors import BadContentError, UnavailableError
+from components.files import write_whole
 from index_builder.demo.items import Item, assortment, picture, row
 
 MAX_ITEMS = len(assortment())
@@ -44,8 +44,8 @@ def write_demo_catalog(
         (out / "pictures").mkdir(parents=True, exist_ok=True)
         catalog.unlink(missing_ok=True)
         _draw_all(chosen, seed, out, on_done, workers or os.cpu_count() or 1)
-        _write_aside(out / "LICENSE.txt", LICENSE_TEXT.encode())
-        _write_aside(catalog, _csv(chosen, seed))
+        write_whole(out / "LICENSE.txt", LICENSE_TEXT.encode())
+        write_whole(catalog, _csv(chosen, seed))
     except OSError as error:
         raise UnavailableError(
             f"The demo catalog cannot be written to {out}: {error.strerror or error}; give another folder or make room."
@@ -76,7 +76,7 @@ def _one_thread() -> None:
 
 
 def _draw(item: Item, seed: int, out: Path) -> None:
-    _write_aside(out / "pictures" / f"{item.item_id}.jpg", picture(item, seed))
+    write_whole(out / "pictures" / f"{item.item_id}.jpg", picture(item, seed))
 
 
 def _csv(chosen: Iterable[Item], seed: int) -> bytes:
@@ -86,13 +86,3 @@ def _csv(chosen: Iterable[Item], seed: int) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def _write_aside(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            aside.unlink()

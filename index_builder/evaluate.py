@@ -11,10 +11,10 @@ import numpy as np
 from components.core.errors import BadContentError, LookalikeError
 from components.core.messages import MAX_K
 from components.core.segments import Vectors
+from components.featurizer.active_model import load_model_of
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
 from components.featurizer.frame import Image
-from components.featurizer.model import load_model
 from components.searcher.annoy_index import AnnoyCandidates, build_file
 from components.searcher.index import Index
 from components.searcher.snapshot import Snapshot, load_snapshot
@@ -105,8 +105,7 @@ def evaluate(
 def _embed(
     store: Store, snapshot: Snapshot, photos: list[Photo], threads: int, done: Callable[[int], None]
 ) -> tuple[list[Photo], Vectors]:
-    brought = snapshot.manifest.model
-    model = load_model(*(store.read_ref(brought.file(name)) for name in ("model.xml", "model.bin", "model.json")))
+    model = load_model_of(store, snapshot.manifest)
     readable: list[Photo] = []
 
     def images() -> Iterator[Image]:
@@ -128,7 +127,7 @@ def _embed(
 
 def _recall(snapshot: Snapshot, exact: Index, queries: Vectors) -> float:
     """Share of the ten nearest items by exact search that the index finds too."""
-    if snapshot.base == 0:
+    if not snapshot.annoy_pays:
         return 1.0
     with TemporaryDirectory(prefix="lookalike-") as folder:
         path = Path(folder) / "index.ann"

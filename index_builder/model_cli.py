@@ -1,12 +1,13 @@
 """The command ``model``: makes the directory with the network that the featurizer and the index builder share."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from components.core.errors import ConfigurationError, UnavailableError
+from components.core.errors import ConfigurationError
 from components.featurizer.model import DESCRIPTION, Model, Preprocessing, describe
-from components.ram import write_aside
+from index_builder.figures import write_json
 from index_builder.model import make_default_model, make_from_ir, make_from_onnx
 
 _IMAGENET_MEAN, _IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -36,10 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the model and say what it is; raises LookalikeError with a sentence for whoever called."""
     model = _make(args)
     if args.json is not None:
-        try:
-            write_aside(args.json, describe(model))
-        except OSError as error:
-            raise UnavailableError(f"Cannot write {args.json}: {error.strerror}.") from error
+        write_json(json.loads(describe(model)), args.json)
     sys.stdout.write(
         f"{args.out / DESCRIPTION}: {model.name}, {model.dim} numbers per picture, {len(model.bin) / 1e6:.1f} MB of "
         f"weights, license {model.license}\ndigest {model.digest}\n"

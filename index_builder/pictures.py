@@ -1,6 +1,8 @@
 """Fetches a catalog's pictures: from the disk, or from the web through a cache on the disk."""
 
 import hashlib
+import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,16 +10,21 @@ import httpx
 
 from components.core.errors import BadContentError, UnavailableError
 from components.files import write_whole
+from components.picture_header import sniff
 
 MAX_PICTURE_BYTES = 64 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
 class Pictures:
-    """Reads pictures by path or URL; what came from the web once is read from ``cache_dir`` afterwards."""
+    """Reads pictures by path or URL; what came from the web once is read from ``cache_dir`` afterwards.
 
-    def __init__(self, cache_dir: Path) -> None:
+    A picture of the web must be whole ``whole_within_s`` after its server began to send it.
+    """
+
+    def __init__(self, cache_dir: Path, whole_within_s: float = 120.0) -> None:
         self._cache_dir = cache_dir
+        self._whole_within_s = whole_within_s
         self._client = httpx.Client(
             timeout=_TIMEOUT,
             follow_redirects=True,
@@ -42,9 +49,10 @@ class Pictures:
         try:
             with self._client.stream("GET", url) as response:
                 response.raise_for_status()
-                data = b"".join(_bounded(response.iter_bytes(), url))
+                data = b"".join(_bounded(response.iter_bytes(), url, self._whole_within_s))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnavailableError(f"{url} could not be fetched: {_short(error)}.") from error
+        sniff(data)  # the page of an error or of a login must not be kept as if it were the picture
         try:
             write_whole(cached, data)
         except OSError as error:
@@ -52,10 +60,14 @@ class Pictures:
         return data
 
 
-def _bounded(parts: Iterator[bytes], url: str) -> Iterator[bytes]:
-    size = 0
+def _bounded(parts: Iterator[bytes], url: str, within_s: float) -> Iterator[bytes]:
+    size, until = 0, time.monotonic() + within_s
     for part in parts:
         size += len(part)
+        if time.monotonic() > until:
+            raise UnavailableError(
+                f"{url} has not come whole in {within_s:g} s: try again, or copy it beside the catalog."
+            )
         if size > MAX_PICTURE_BYTES:
             raise BadContentError(
                 f"{url} is larger than {MAX_PICTURE_BYTES // 2**20} MB: no picture of a catalog should be."
@@ -70,7 +82,10 @@ def _short(error: Exception) -> str:
 
 def _read_file(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_PICTURE_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end
+            raise BadContentError(f"{path} is no file: correct the catalog.")
+        if status.st_size > MAX_PICTURE_BYTES:
             raise BadContentError(
                 f"{path} is larger than {MAX_PICTURE_BYTES // 2**20} MB: no picture of a catalog should be."
             )

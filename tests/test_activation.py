@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from components.core.generations import SearchSettings
 from components.searcher.activation import Activation
 from components.searcher.annoy_index import cache_path, open_cached
 from components.searcher.searcher import Searcher
@@ -326,3 +327,15 @@ def test_an_empty_generation_is_used_without_annoy(tmp_path: Path) -> None:
     assert activation.step()
     result = searcher.answer(query(unit_vectors(1)[0]))
     assert (result.decision, result.reason, activation.problem) == ("no_match", "the catalog holds no item", "")
+
+
+def test_where_annoy_does_not_pay_the_scan_stays_exact(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    write_generation(store, unit_vectors(200), items(200), search=SearchSettings(search_k=0))
+    searcher = Searcher()
+    activation = Activation(store, searcher)
+    assert activation.step()
+    assert activation.build_process_id is None
+    assert searcher.index is not None
+    assert searcher.index.backend == "exact"
+    assert activation.problem == ""

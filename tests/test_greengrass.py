@@ -1,4 +1,4 @@
-"""components/greengrass.py: the bus over the vendor's client, against the stand-in nucleus."""
+"""components/greengrass/: the bus over the vendor's client, against the stand-in nucleus."""
 
 import logging
 import queue

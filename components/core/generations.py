@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.core.errors import FormatError, ModelMismatchError
-from components.core.hashes import is_sha256
+from components.core.fields import count, is_sha256, text
 
 FORMAT = 1
 KIND = "lookalike-generation"
@@ -68,14 +68,15 @@ class SearchSettings:
 
     n_trees: int = 20
     search_k: int = 8000
+    """0 where Annoy does not pay: every search is an exact scan."""
     rescore: int = 80
     """How many candidates are scored again exactly."""
 
     def __post_init__(self) -> None:
-        highest = {"n_trees": MAX_TREES, "search_k": MAX_SEARCH_K, "rescore": MAX_SEARCH_K}
-        for name, high in highest.items():
-            if not 1 <= getattr(self, name) <= high:
-                raise FormatError(f"A manifest says {name} {getattr(self, name)!r}; expected 1 to {high}.")
+        allowed = {"n_trees": (1, MAX_TREES), "search_k": (0, MAX_SEARCH_K), "rescore": (1, MAX_SEARCH_K)}
+        for name, (low, high) in allowed.items():
+            if not low <= getattr(self, name) <= high:
+                raise FormatError(f"A manifest says {name} {getattr(self, name)!r}; expected {low} to {high}.")
 
 
 @dataclass(frozen=True)
@@ -159,25 +160,25 @@ def decode_manifest(data: bytes) -> Manifest:
 def _manifest(document: dict[str, Any]) -> Manifest:
     model = document["model"]
     return Manifest(
-        seq=_count(document["seq"]),
-        name=_text(document["name"]),
-        license=_text(document["license"]),
+        seq=count(document["seq"]),
+        name=text(document["name"]),
+        license=text(document["license"]),
         model=ModelRef(
-            name=_text(model["name"]),
-            digest=ObjectRef(_text(model["digest"]), 0).sha256,
-            dim=_count(model["dim"]),
-            license=_text(model["license"]),
-            source=_text(model["source"]),
-            files={_text(name): _object(ref) for name, ref in model["files"].items()},
+            name=text(model["name"]),
+            digest=ObjectRef(text(model["digest"]), 0).sha256,
+            dim=count(model["dim"]),
+            license=text(model["license"]),
+            source=text(model["source"]),
+            files={text(name): _object(ref) for name, ref in model["files"].items()},
         ),
         projection=_object(document["projection"]),
-        dim=_count(document["dim"]),
+        dim=count(document["dim"]),
         segments=tuple(_segment(segment) for segment in document["segments"]),
-        tombstones=tuple(_count(ordinal) for ordinal in document["tombstones"]),
-        search=SearchSettings(**{name: _count(value) for name, value in document["search"].items()}),
+        tombstones=tuple(count(ordinal) for ordinal in document["tombstones"]),
+        search=SearchSettings(**{name: count(value) for name, value in document["search"].items()}),
         thresholds=Thresholds(min_score=float(document["thresholds"]["min_score"])),
-        items=_count(document["items"]),
-        views=_count(document["views"]),
+        items=count(document["items"]),
+        views=count(document["views"]),
     )
 
 
@@ -185,24 +186,11 @@ def _segment(fields: dict[str, Any]) -> SegmentRef:
     return SegmentRef(
         vectors=_object(fields["vectors"]),
         rows=_object(fields["rows"]),
-        first_ordinal=_count(fields["first_ordinal"]),
-        count=_count(fields["count"]),
+        first_ordinal=count(fields["first_ordinal"]),
+        count=count(fields["count"]),
         tail=bool(fields["tail"]),
     )
 
 
 def _object(fields: dict[str, Any]) -> ObjectRef:
-    return ObjectRef(_text(fields["sha256"]), _count(fields["size"]))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    value.encode()  # raises UnicodeEncodeError for half a surrogate pair, which could not be sent or shown
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r} is not a count")
-    return value
+    return ObjectRef(text(fields["sha256"]), count(fields["size"]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.core.errors import FormatError
-from components.core.hashes import is_sha256
+from components.core.fields import count, is_sha256, text
 from components.core.messages import MAX_ID_LENGTH
 
 DEFAULT_LANGUAGE = ""
@@ -49,16 +49,16 @@ def decode_row(line: bytes) -> Row:
         fields = json.loads(line)
         item = Item(
             item_id=_item_id(fields["item_id"]),
-            title={_text(language): _text(title) for language, title in fields["title"].items()},
-            category=_text(fields["category"]),
-            description=_text(fields["description"]),
-            url=_text(fields["url"]),
-            price=_text(fields["price"]),
+            title={text(language): text(title) for language, title in fields["title"].items()},
+            category=text(fields["category"]),
+            description=text(fields["description"]),
+            url=text(fields["url"]),
+            price=text(fields["price"]),
             available=_flag(fields["available"]),
-            attributes={_text(name): _text(value) for name, value in fields["attributes"].items()},
+            attributes={text(name): text(value) for name, value in fields["attributes"].items()},
             thumbnail=_thumbnail(fields["thumbnail"]),
         )
-        return Row(_ordinal(fields["ordinal"]), item)
+        return Row(count(fields["ordinal"]), item)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"A row of the index is damaged ({error!r}): fetch or build the generation again.") from error
 
@@ -97,15 +97,8 @@ def _row_fields(row: Row) -> dict[str, Any]:
     }
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    value.encode()  # raises UnicodeEncodeError for half a surrogate pair, which could not be sent or shown
-    return value
-
-
 def _item_id(value: object) -> str:
-    item_id = _text(value)
+    item_id = text(value)
     if not 0 < len(item_id) <= MAX_ID_LENGTH:
         raise ValueError(f"item_id {item_id[:80]!r} must be 1 to {MAX_ID_LENGTH} characters")
     return item_id
@@ -114,16 +107,10 @@ def _item_id(value: object) -> str:
 def _thumbnail(value: object) -> str:
     if value != "" and not is_sha256(value):
         raise ValueError(f"thumbnail {value!r} is no sha256 in hex")
-    return _text(value)
+    return text(value)
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{value!r} is not true or false")
-    return value
-
-
-def _ordinal(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is not an ordinal")
     return value

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.core.errors import MessageError
-from components.core.hashes import is_sha256
+from components.core.fields import is_sha256
 
 FORMAT = 1
 MAX_MESSAGE_BYTES = 7_000

@@ -6,25 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from components.core.errors import LookalikeError, ModelMismatchError, UnavailableError
+from components.core.errors import LookalikeError, ModelMismatchError
 from components.core.generations import Manifest
 from components.featurizer.model import Model, load_model
 from components.featurizer.pipeline import Embeds
 from components.pauses import GrowingPause
 from components.store import Store
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 E = TypeVar("E", bound=Embeds)
 
 POLL_S = 1.0
 LONGEST_PAUSE_S = 60.0
-
-
-def load_active_model(index_dir: Path) -> Model:
-    """The verified model of the active generation in ``index_dir``; raises UnavailableError or BadContentError."""
-    store = Store(index_dir)
-    return _load(store, _active_manifest(store))
 
 
 class ActiveModel(Generic[E]):
@@ -46,7 +40,7 @@ class ActiveModel(Generic[E]):
         while not stop.is_set():
             problem = self.step()
             if problem and problem != said:
-                logger.warning("%s", problem)
+                log.warning("%s", problem)
             said = problem
             if problem and self._store.active() is not None:
                 stop.wait(pause.next_s())
@@ -58,7 +52,7 @@ class ActiveModel(Generic[E]):
         """Use the active generation's model; gives why that did not work out, "" if it did."""
         try:
             if self._store.active() != self._seq or self._seq is None:
-                manifest = _active_manifest(self._store)
+                manifest = self._store.manifest(self._store.require_active())
                 self._use(manifest)
                 self._seq = manifest.seq
             problem = ""
@@ -70,18 +64,12 @@ class ActiveModel(Generic[E]):
     def _use(self, manifest: Manifest) -> None:
         if self.embedder is not None and self.embedder.model_digest == manifest.model.digest:
             return
-        self.embedder = self._make(_load(self._store, manifest))
-        logger.info("Model %s (%s) is in use.", manifest.model.name, manifest.model.digest[:12])
+        self.embedder = self._make(load_model_of(self._store, manifest))
+        log.info("Model %s (%s) is in use.", manifest.model.name, manifest.model.digest[:12])
 
 
-def _active_manifest(store: Store) -> Manifest:
-    seq = store.active()
-    if seq is None:
-        raise UnavailableError(f"There is no index generation at {store.index_dir} yet, hence no model.")
-    return store.manifest(seq)
-
-
-def _load(store: Store, manifest: Manifest) -> Model:
+def load_model_of(store: Store, manifest: Manifest) -> Model:
+    """The model that a generation brings; raises UnavailableError, FormatError or ModelMismatchError."""
     xml, weights, description = (
         store.read_ref(manifest.model.file(name)) for name in ("model.xml", "model.bin", "model.json")
     )

@@ -14,7 +14,7 @@ from components.featurizer.frame import Frame, Image
 from components.featurizer.sources import is_live, parse_source, redacted
 from components.pauses import GrowingPause
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _LONGEST_STILL_S = 300.0
 
@@ -79,9 +79,9 @@ class Capture:
         if reason == self._health:
             return
         if reason:
-            logger.warning("%s: %s", redacted(self._source_url), reason)
+            log.warning("%s: %s", redacted(self._source_url), reason)
         elif self._health:
-            logger.info("%s is back.", redacted(self._source_url))
+            log.info("%s is back.", redacted(self._source_url))
         self._health = reason
         self._on_health(reason)
 

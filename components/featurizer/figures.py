@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+
+from components.core.figures import percentile
 
 _WINDOW = 300
 _RATE_OVER_S = 5.0
@@ -37,19 +38,14 @@ class Figures:
         with self._lock:
             oldest_s = time.monotonic() - _RATE_OVER_S
             recent = [arrival_s for arrival_s in self._arrivals_s if arrival_s > oldest_s]
-            figures: dict[str, int | float] = {
+            times_ms = {
+                "frame_age_ms": percentile(self._ages_ms, 50),
+                "inference_ms_p50": percentile(self._inferences_ms, 50),
+                "inference_ms_p95": percentile(self._inferences_ms, 95),
+            }
+            return {
                 "frames": self._frames,
                 "queries": self._queries,
                 "fps": round(len(recent) / _RATE_OVER_S, 1),
+                **{name: time_ms for name, time_ms in times_ms.items() if time_ms is not None},
             }
-            if self._ages_ms:
-                figures["frame_age_ms"] = quantile(self._ages_ms, 0.5)
-                figures["inference_ms_p50"] = quantile(self._inferences_ms, 0.5)
-                figures["inference_ms_p95"] = quantile(self._inferences_ms, 0.95)
-            return figures
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` (not empty) lie, rounded for showing."""
-    ordered = sorted(values)
-    return round(ordered[min(int(share * len(ordered)), len(ordered) - 1)], 2)

@@ -16,7 +16,7 @@ from components.featurizer.pipeline import HasEmbedder
 from components.picture_header import MAX_BYTES
 from components.ram import picture_path
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MAX_WAITING = 8
 FORGOTTEN_AFTER_S = 60.0
@@ -42,7 +42,7 @@ class Pictures:
         try:
             wanted = messages.decode(PictureQuery, payload)
         except MessageError as error:
-            logger.warning("%s", error)
+            log.warning("%s", error)
             return
         try:
             self._waiting.put_nowait((wanted, time.monotonic_ns()))
@@ -108,7 +108,7 @@ class Pictures:
         try:
             self._bus.publish(topic, message)
         except UnavailableError as error:
-            logger.info("The answer to a picture is lost: %s", error)
+            log.info("The answer to a picture is lost: %s", error)
 
     def _remove_forgotten(self) -> None:
         """Pictures whose message never came must not fill the RAM."""

@@ -16,7 +16,7 @@ from components.featurizer.gate import Gate
 from components.featurizer.health import Health
 from components.featurizer.preview import Preview
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Embeds(Protocol):
@@ -103,6 +103,6 @@ class Pipeline:
         try:
             self._bus.publish(messages.QUERY_TOPIC, messages.encode(query))
         except UnavailableError as error:
-            logger.info("A query is lost: %s", error)
+            log.info("A query is lost: %s", error)
             return
         self._figures.sent_query(age_ms=age_ms, inference_ms=query.inference_ms)

@@ -8,7 +8,7 @@ import cv2
 from components.featurizer.frame import Image
 from components.ram import preview_path, write_aside
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MAX_WIDTH = 640
 QUALITY = 75
@@ -33,7 +33,7 @@ class Preview:
             self._failed = False
         except OSError as error:
             if not self._failed:
-                logger.warning("There is no preview: %s cannot be written (%s).", self._path, error.strerror)
+                log.warning("There is no preview: %s cannot be written (%s).", self._path, error.strerror)
             self._failed = True
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class Preview:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
-            logger.warning("The preview %s cannot be removed (%s).", self._path, error.strerror)
+            log.warning("The preview %s cannot be removed (%s).", self._path, error.strerror)
 
 
 def to_jpeg(image: Image) -> bytes:

@@ -43,7 +43,7 @@ class Deliveries:
         while (call := self._waiting.get()) is not None and not self._closing:
             try:
                 call()
-            except Exception:  # noqa: BLE001  # a handler's fault must not end the bus
+            except Exception:  # a handler's fault must not end the bus
                 log.exception("A handler of the bus failed; the message is lost.")
 
 

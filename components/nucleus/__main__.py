@@ -2,15 +2,14 @@
 
 import argparse
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from components.core.errors import ConfigurationError, LookalikeError
+from components.lifecycle import stop_at_signal
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
@@ -23,11 +22,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s nucleus %(message)s", stream=sys.stderr)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = stop_at_signal()
     try:
-        with Nucleus(_deployment(arguments), _print_line if arguments.verbose else None) as nucleus:
+        with Nucleus(_deployment(arguments), print_line if arguments.verbose else None) as nucleus:
             print(f"The nucleus runs: {', '.join(nucleus.states()) or 'no components'}.", flush=True)
             print(f"Socket: {nucleus.socket}; logs: {arguments.root.absolute() / 'logs'}.", flush=True)
             ended.wait(arguments.seconds)
@@ -37,7 +34,8 @@ def main() -> int:
     return 0
 
 
-def _print_line(component: str, line: str) -> None:
+def print_line(component: str, line: str) -> None:
+    """Show one line that a component printed."""
     print(f"{component.rpartition('.')[2]:>12} | {line}", flush=True)
 
 

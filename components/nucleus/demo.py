@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -20,6 +19,8 @@ from components.core.errors import LookalikeError, MessageError, UnavailableErro
 from components.core.messages import SearchResult, Status
 from components.files import write_whole
 from components.greengrass import GreengrassBus
+from components.lifecycle import stop_at_signal
+from components.nucleus.__main__ import print_line
 from components.nucleus.deployment import Deployment
 from components.nucleus.nucleus import Nucleus
 from components.nucleus.tally import Summary, Tally
@@ -34,9 +35,7 @@ def main() -> int:
     """Make what is missing, run until --seconds are over or Ctrl-C, print the summary."""
     args = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = stop_at_signal()
     try:
         _require_port(args.port)
         catalog = args.catalog or _demo_catalog(args.root / "catalog")
@@ -152,7 +151,7 @@ class Watcher:
 
 def _run(args: argparse.Namespace, index: Path, camera: str, ended: threading.Event) -> int:
     began = time.monotonic()
-    with Nucleus(_deployment(args, index.absolute(), camera), _print_line if args.verbose else None) as nucleus:
+    with Nucleus(_deployment(args, index.absolute(), camera), print_line if args.verbose else None) as nucleus:
         bus = GreengrassBus.from_environment(nucleus.client_environment())
         watcher = Watcher(bus)
         print(
@@ -190,10 +189,6 @@ def _deployment(args: argparse.Namespace, index: Path, camera: str) -> Deploymen
             "Dashboard": {"index_dir": str(index), "ram_dir": ram_dir, "port": str(args.port)},
         },
     )
-
-
-def _print_line(component: str, line: str) -> None:
-    print(f"{component.rpartition('.')[2]:>12} | {line}", flush=True)
 
 
 def _conclude(summary: Summary, path: Path) -> None:

@@ -12,7 +12,7 @@ from components.nucleus.errors import DropConnectionError, RpcError
 from components.nucleus.limits import Limits
 from components.nucleus.wire import Decoder, Flags, Frame, FrameTooLargeError, MessageType, WireError, encode
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _SERVICE = "aws.greengrass#"
 _VERSION = "0.1.0"
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
             ):
                 self._handle(frame)
         except (WireError, DropConnectionError) as error:
-            _log.warning("Closing the connection of %s: %s", getattr(self, "component", "an unknown client"), error)
+            log.warning("Closing the connection of %s: %s", getattr(self, "component", "an unknown client"), error)
             self._transport.close()
 
     def send(self, frame: Frame, *, last: bool = False) -> None:
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         if len(data) > self._limits.max_frame_bytes:
             raise FrameTooLargeError(f"An IPC frame of {len(data)} bytes is too large to send.")
         if self._transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
-            _log.warning("Closing the connection of %s: it does not read what it subscribed to.", self.component)
+            log.warning("Closing the connection of %s: it does not read what it subscribed to.", self.component)
             self._transport.abort()
         elif not self._transport.is_closing():
             self._transport.write(data)
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self) -> None:
         self._refused = True
-        _log.warning("A client without a valid token was refused.")
+        log.warning("A client without a valid token was refused.")
         self.send(Frame(MessageType.CONNECT_ACK))
         # At once, the end of the connection would overtake the refusal, and the client could not tell why.
         self._transport.pause_reading()

@@ -30,7 +30,7 @@ from components.nucleus.recipe import Recipe, load_recipes
 from components.nucleus.settings_store import SettingsStore
 from components.nucleus.supervisor import ComponentStatus, Console, Program, Supervised, stop_all
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # Beyond the time that its components get to stop.
 _PATIENCE_S = 10.0
@@ -87,7 +87,7 @@ class Nucleus:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(self._deployment.stop_grace_s + _PATIENCE_S)
             if self._thread.is_alive():
-                _log.error("The nucleus in %s did not stop in time.", self._root)
+                log.error("The nucleus in %s did not stop in time.", self._root)
 
     def __enter__(self) -> "Nucleus":
         self.start()
@@ -196,9 +196,9 @@ class Nucleus:
     def _run(self, programs: list[Program]) -> None:
         try:
             asyncio.run(self._serve(programs))
-        except Exception as error:  # noqa: BLE001  # start() tells it, or the log does
+        except Exception as error:  # start() tells it, or the log does
             self._failure = error
-            _log.exception("The nucleus ended.")
+            log.exception("The nucleus ended.")
         finally:
             self._loop = None
             self._started.set()

@@ -17,7 +17,7 @@ from components.nucleus.limits import Limits, json_is_lost
 from components.nucleus.settings_store import SettingsStore
 from components.nucleus.wire import FrameTooLargeError
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _MAX_SPOOLED = 1_000
 
@@ -76,7 +76,7 @@ class LocalTopics:
             raise DropConnectionError(f"a binary message of {size} bytes is too large; at most {largest} are taken.")
 
     def _lose(self, topic: str, found: list[_Subscription]) -> None:
-        _log.warning("A JSON message on %s is too large: lost, with %d subscriptions, silently.", topic, len(found))
+        log.warning("A JSON message on %s is too large: lost, with %d subscriptions, silently.", topic, len(found))
         for subscription in found:
             self._forget(subscription)
 

@@ -14,7 +14,7 @@ from components.core.errors import LookalikeError
 from components.nucleus.component_log import ComponentLog
 from components.nucleus.restarts import ERROR_WINDOW_S, Restarts
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 STOP_GRACE_S = 5.0
 _CHUNK = 65_536
@@ -190,7 +190,7 @@ class Supervised:
             self._console(self._program.name, line.decode(errors="replace"))
 
     def _say(self, text: str) -> None:
-        _log.info("%s", text)
+        log.info("%s", text)
         self._log.write(f"-- {text}".encode())
 
 

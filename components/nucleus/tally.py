@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 
+from components.core.figures import percentile, share
 from components.core.messages import SearchResult
 
 
@@ -37,18 +38,26 @@ class Summary:
     frame_to_result_ms_p95: float | None
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What counts of one result."""
+
+    frame_seq: int
+    label: str | None
+    found: tuple[str, ...]
+    """The five nearest items."""
+    is_match: bool
+    inference_ms: float
+    age_ms: float
+
+
 class Tally:
-    """Counts results as they arrive; may be used from several threads."""
+    """Takes note of queries and results as they arrive; may be used from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._items: set[str] = set()
-        self._first_frame: int | None = None
-        self._last_frame = 0
         self._queries = 0
-        self._held_up = self._right = self._first = self._near = self._empty = self._quiet = 0
-        self._inference_ms: list[float] = []
-        self._age_ms: list[float] = []
+        self._seen: list[_Seen] = []
 
     def saw_query(self) -> None:
         """Count a query on its way to the searcher."""
@@ -56,58 +65,41 @@ class Tally:
             self._queries += 1
 
     def add(self, result: SearchResult, arrived_ns: int) -> None:
-        """Count the result of a camera frame that arrived at ``arrived_ns`` of the monotonic clock."""
+        """Note the result of a camera frame that arrived at ``arrived_ns`` of the monotonic clock."""
         if result.origin != "camera":
             return
+        found = tuple(match.item_id for match in result.matches[:5])
+        age_ms = (arrived_ns - result.captured_ns) / 1e6
+        is_match = result.decision == "match"
         with self._lock:
-            self._first_frame = result.frame_seq if self._first_frame is None else self._first_frame
-            self._last_frame = max(self._last_frame, result.frame_seq)
-            self._inference_ms.append(result.inference_ms)
-            self._age_ms.append((arrived_ns - result.captured_ns) / 1e6)
-            if result.label:
-                self._count_held_up(result, result.label)
-            elif result.label == "":
-                self._empty += 1
-                self._quiet += result.decision == "no_match"
-
-    def _count_held_up(self, result: SearchResult, label: str) -> None:
-        found = [match.item_id for match in result.matches[:5]]
-        self._items.add(label)
-        self._held_up += 1
-        first = found[:1] == [label]
-        self._first += first
-        self._right += first and result.decision == "match"
-        self._near += label in found
+            self._seen.append(
+                _Seen(result.frame_seq, result.label, found, is_match, result.inference_ms, age_ms),
+            )
 
     def summary(self, seconds: float) -> Summary:
         """The figures so far."""
         with self._lock:
-            return Summary(
-                seconds=round(seconds, 1),
-                frames=self._last_frame - self._first_frame + 1 if self._first_frame is not None else 0,
-                queries=self._queries,
-                results=len(self._age_ms),
-                held_up=self._held_up,
-                share_right=_share(self._right, self._held_up),
-                hit_rate_at_1=_share(self._first, self._held_up),
-                hit_rate_at_5=_share(self._near, self._held_up),
-                empty=self._empty,
-                share_empty_right=_share(self._quiet, self._empty),
-                items_shown=len(self._items),
-                inference_ms_p50=percentile(self._inference_ms, 50),
-                inference_ms_p95=percentile(self._inference_ms, 95),
-                frame_to_result_ms_p50=percentile(self._age_ms, 50),
-                frame_to_result_ms_p95=percentile(self._age_ms, 95),
-            )
-
-
-def percentile(values: list[float], percent: int) -> float | None:
-    """The nearest-rank percentile, rounded to 0.01; None of no values."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return round(ordered[max(0, -(-len(ordered) * percent // 100) - 1)], 2)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
+            seen, queries = list(self._seen), self._queries
+        held_up = [one for one in seen if one.label]
+        empty = [one for one in seen if one.label == ""]
+        first = [one for one in held_up if one.found[:1] == (one.label,)]
+        near = [one for one in held_up if one.label in one.found]
+        frames = [one.frame_seq for one in seen]
+        inference_ms, age_ms = [one.inference_ms for one in seen], [one.age_ms for one in seen]
+        return Summary(
+            seconds=round(seconds, 1),
+            frames=max(frames) - frames[0] + 1 if frames else 0,
+            queries=queries,
+            results=len(seen),
+            held_up=len(held_up),
+            share_right=share(sum(one.is_match for one in first), len(held_up)),
+            hit_rate_at_1=share(len(first), len(held_up)),
+            hit_rate_at_5=share(len(near), len(held_up)),
+            empty=len(empty),
+            share_empty_right=share(sum(not one.is_match for one in empty), len(empty)),
+            items_shown=len({one.label for one in held_up}),
+            inference_ms_p50=percentile(inference_ms, 50),
+            inference_ms_p95=percentile(inference_ms, 95),
+            frame_to_result_ms_p50=percentile(age_ms, 50),
+            frame_to_result_ms_p95=percentile(age_ms, 95),
+        )

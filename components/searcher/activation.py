@@ -89,7 +89,7 @@ class Activation:
 
     def _bring_in_annoy(self) -> bool:
         index = self._searcher.index
-        if not self._annoy or index is None or index.backend == "annoy" or index.snapshot.base == 0:
+        if not self._annoy or index is None or index.backend == "annoy" or not index.snapshot.annoy_pays:
             return True
         try:
             candidates = self._candidates(index.snapshot.manifest)

@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-from components.child import die_with_parent
 from components.core.errors import LookalikeError
 from components.searcher.annoy_index import build_file, cache_path
 from components.searcher.snapshot import load_snapshot
@@ -26,5 +25,4 @@ def main(index_dir: Path, seq: int) -> int:
 
 
 if __name__ == "__main__":
-    die_with_parent()
     sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -36,6 +36,11 @@ class Snapshot:
     with_value: dict[tuple[str, str], Ordinals] = field(repr=False)
     """(filter name, value) -> the ordinals alive that have it."""
 
+    @property
+    def annoy_pays(self) -> bool:
+        """Whether there is something for Annoy to do that an exact scan does not do as well."""
+        return self.base > 0 and self.manifest.search.search_k > 0
+
     def allowed(self, filters: Filters) -> Ordinals:
         """The ordinals alive that pass ``filters``: AND over the names, OR over a name's values."""
         if not filters:

@@ -6,7 +6,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 SIZE = 640
 """Pixels of a finished picture's side."""
@@ -43,11 +42,6 @@ class Stage:
 def empty() -> Bytes:
     """A transparent stage."""
     return np.zeros((STAGE, STAGE, 4), np.uint8)
-
-
-def to_rgba(image: Image.Image) -> Bytes:
-    """A picture as (height, width, 4) uint8."""
-    return np.asarray(image.convert("RGBA"))
 
 
 def lay_over(under: Bytes, over: Bytes, left: int = 0, top: int = 0) -> None:

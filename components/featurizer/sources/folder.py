@@ -15,7 +15,7 @@ from components.featurizer.sources.address import Address
 from components.featurizer.sources.labels import Photo, list_photos
 from components.featurizer.sources.pace import paced
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _read(path: Path) -> Image | None:
     try:
         return decode_picture(path.read_bytes())
     except (OSError, BadContentError) as error:
-        logger.warning("%s is left out: %s", path, error)
+        log.warning("%s is left out: %s", path, error)
         return None
 
 

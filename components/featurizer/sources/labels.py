@@ -6,8 +6,7 @@ from pathlib import Path
 
 from components.core.errors import BadContentError, UnavailableError
 from components.core.messages import MAX_ID_LENGTH
-
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+from components.picture_header import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def list_photos(folder: Path, labels: Path | None, use: str | None) -> list[Phot
     beside = folder.with_name(folder.name + ".csv")
     table = labels or (beside if beside.is_file() else None)
     rows = _read_labels(table) if table else {}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     photos = [Photo(path, rows.get(path.resolve(), _NOTHING).label) for path in paths if _wanted(rows, path, use)]
     if not photos:
         wanted = f" whose use is {use!r}" if use else ""

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from components.core.errors import BadContentError, UnavailableError
 from components.core.messages import MAX_ID_LENGTH
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+from components.picture_header import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _read_folder(folder: Path) -> list[Shown]:
     shown = []
     for child in sorted(folder.iterdir()):
         pictures = sorted(child.iterdir()) if child.is_dir() else [child]
-        first = next((file for file in pictures if file.suffix.lower() in PICTURE_SUFFIXES), None)
+        first = next((file for file in pictures if file.suffix.lower() in SUFFIXES), None)
         if first is not None:
             item_id = child.name if child.is_dir() else child.stem
             _check_id(folder, item_id)
