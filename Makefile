@@ -19,7 +19,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint bench clean
 
 demo: $(READY)
-	@$(VENV)/bin/python -m components.nucleus.demo --root "$(DEMO_ROOT)" --port $(PORT) \
+	@$(VENV)/bin/python -m components.demo --root "$(DEMO_ROOT)" --port $(PORT) \
 		$(if $(CATALOG),--catalog "$(CATALOG)") $(if $(CAMERA),--camera "$(CAMERA)") \
 		$(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 

@@ -52,4 +52,4 @@ def status_of(counts: Counts) -> Status:
     if counts.unreadable:
         reason = f"{counts.unreadable} results could not be read: deploy the same version of all components."
     details = {"results": counts.results, "matches": counts.matches, "no_match": counts.no_match}
-    return Status(component=NAME, state="degraded" if reason else "running", reason=reason, details=details)
+    return Status.of(NAME, reason, details=details)

@@ -75,7 +75,7 @@ def read_configuration(name: str, settings: type[C], bus: ComponentBus, stop: th
         if reason != said:
             log.warning("The configuration is asked for again until it is good: %s", reason)
             said = reason
-        say_status(bus, Status(component=name, state="degraded", reason=reason[:500]))
+        say_status(bus, Status.of(name, reason))
         stop.wait(pause.next_s())
     return None
 

@@ -91,7 +91,9 @@ class Catalogs:
         """The item in generation ``seq``, or in the newest one that is loaded."""
         if seq is None:
             seq = max(self.seqs(), default=0)
-        catalog = self.get(seq)
+        # What a stranger asks for is never loaded for it: only what a result or the active generation needs is.
+        with self._changed:
+            catalog = self._loaded.get(seq)
         return None if catalog is None else catalog.get(item_id)
 
     def thumbnail(self, digest: str) -> bytes:

@@ -1,6 +1,5 @@
 """What a client is told when it cannot have what it asked for: one code, one sentence, the right HTTP status."""
 
-import http
 import logging
 
 from flask import Flask, Response, jsonify
@@ -50,8 +49,9 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if 300 <= status < 400:
         return Response(error.get_body(), status, list(error.get_headers()))
-    name = http.HTTPStatus(status).phrase
-    response = _answer(status, name.lower().replace(" ", "_"), _SENTENCES.get(status, f"The answer is: {name}."))
+    # Not http.HTTPStatus: its phrases are others in Python 3.13, and a code is part of the API.
+    code = error.name.lower().replace(" ", "_")
+    response = _answer(status, code, _SENTENCES.get(status, f"The answer is: {error.name}."))
     if allow := dict(error.get_headers()).get("Allow"):
         response.headers["Allow"] = allow
     return response

@@ -34,9 +34,8 @@ class Front:
         if scope["type"] != "http":
             return
         body = await self._body(scope, receive)
-        if not scope.get(
-            "query_string", b""
-        ).isascii():  # no WSGI environment is made of one, hence no answer with our headers
+        if not scope.get("query_string", b"").isascii():
+            # No WSGI environment could be made of it, so no answer with our headers.
             scope["query_string"], scope["lookalike.refusal"] = b"", 400
         gone = threading.Event()
         scope["lookalike.gone"] = gone.is_set

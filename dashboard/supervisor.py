@@ -43,14 +43,19 @@ def check_outgoing(topic: str, payload: bytes) -> None:
 
 
 class Supervisor:
-    """Runs the web process, again with growing pauses whenever it dies, until ``stop`` is called."""
+    """Runs the web process, again with growing pauses whenever it dies or hangs, until ``stop`` is called.
 
-    def __init__(self, bus: Bus, configuration_json: str, clock: Callable[[], float]) -> None:
+    A web process hangs that has said nothing for ``silent_s``: it says how it is every five seconds.
+    """
+
+    def __init__(self, bus: Bus, configuration_json: str, clock: Callable[[], float], silent_s: int = 60) -> None:
         self._bus = bus
         self._configuration_json = configuration_json
         self._clock = clock
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._heard = threading.Event()
+        self._silent_s = silent_s
         self._writer: PipeWriter | None = None
         for topic in (RESULT_TOPIC, STATUS_TOPIC):
             bus.subscribe(topic, partial(self._forward, topic))
@@ -72,7 +77,7 @@ class Supervisor:
                 growing.reset()
             pause_s = growing.next_s()
             log.warning("%s It is started again in %.1f s.", reason, pause_s)
-            say_status(self._bus, Status(component=COMPONENT, state="degraded", reason=reason))
+            say_status(self._bus, Status.of(COMPONENT, reason))
             self._stopping.wait(pause_s)
 
     def _run_once(self) -> str:
@@ -86,12 +91,21 @@ class Supervisor:
             self._wake.clear()
             self._writer = PipeWriter(ours)
             threading.Thread(target=self._carry, args=(ours,), name="pipe-reader", daemon=True).start()
-            if not self._stopping.is_set():
-                self._wake.wait()
+            silent = self._wait_for_its_end()
             self._writer.close()
             code = terminate(child, grace_s=2.0)
             ours.shutdown(socket.SHUT_RDWR)
-        return f"The web process ended with code {code}."
+        return f"The web process said nothing for {silent} s." if silent else f"The web process ended with code {code}."
+
+    def _wait_for_its_end(self) -> int:
+        """0, or the seconds for which the web process has said nothing: then it hangs."""
+        silent = 0  # counted, not measured: of a time in which this process stood still itself, nothing is known
+        while not self._stopping.is_set() and silent < self._silent_s:
+            self._heard.clear()
+            if self._wake.wait(1.0):
+                return 0
+            silent = 0 if self._heard.is_set() else silent + 1
+        return silent if not self._stopping.is_set() else 0
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         return start_module(
@@ -107,6 +121,7 @@ class Supervisor:
         """From the web process to the bus, until it is gone or speaks out of turn."""
         try:
             for topic, payload in frames(ours):
+                self._heard.set()
                 check_outgoing(topic, payload)
                 self._publish(topic, payload)
         except MessageError as error:

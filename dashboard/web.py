@@ -38,10 +38,8 @@ class Listener:
 
     def status(self) -> Status:
         """How the dashboard is now."""
-        state = "degraded" if self._problem else "running" if self._listening.is_set() else "starting"
-        return Status(
-            component=COMPONENT, state=state, reason=self._problem, details={"port": self._configuration.port}
-        )
+        details = {"port": self._configuration.port}
+        return Status.of(COMPONENT, self._problem, works=self._listening.is_set(), details=details)
 
     def run(self, bus: PipeBus) -> None:
         """Serve until the process ends."""

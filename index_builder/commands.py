@@ -32,9 +32,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="what to call the catalog (default: its file name)")
     parser.add_argument("--license", default="unknown", help="license of the catalog's pictures (SPDX identifier)")
-    parser.add_argument(
-        "--dim", type=int, default=128, choices=range(2, 513), metavar="2-512", help="length of a vector"
-    )
+    parser.add_argument("--dim", type=_dim, default=128, help="length of a vector in a large catalog (default: 128)")
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     _add_json(parser)
@@ -45,8 +43,8 @@ def run_build(args: argparse.Namespace) -> int:
     options = BuildOptions(
         catalog=args.catalog,
         out=args.out,
-        name=args.name or args.catalog.stem,
-        license=args.license,
+        name=_as_text(args.name or args.catalog.stem),
+        license=_as_text(args.license),
         dim=args.dim,
         max_failures=args.max_failures,
         threads=max(1, args.threads),
@@ -55,6 +53,11 @@ def run_build(args: argparse.Namespace) -> int:
         made = build(options, _model(args.model, args.out), steps.announce)
     report(made, args.json)
     return 0
+
+
+def _as_text(argument: str) -> str:
+    """What a terminal or the name of a file may hold beside text becomes a question mark."""
+    return argument.encode(errors="replace").decode()
 
 
 def _model(given: Path | None, out: Path) -> Model:
@@ -94,6 +97,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
         figures = evaluate(Store(args.generation), photos, max(1, args.threads), steps.announce)
     report(figures, args.json)
     return 0
+
+
+def _dim(text: str) -> int:
+    if not text.isdigit() or not 2 <= int(text) <= 512:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 to 512")
+    return int(text)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -40,9 +40,7 @@ class EmbeddingStore:
         self._path = path
         with self._converting():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute(_SCHEMA)
+            self._database = _opened(path)
 
     def get(self, picture: str) -> Embedded | None:
         """What was kept of the picture with this sha256."""
@@ -85,3 +83,14 @@ class EmbeddingStore:
             raise UnavailableError(
                 f"{self._path} cannot be written ({error.strerror}): choose another folder."
             ) from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

@@ -202,7 +202,7 @@ def write_generation(index_dir: Path, seq: int = 7, items: dict[str, Item] | Non
 class Device:
     """The component with its real web process, on a bus in memory."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, silent_s: int = 60, **settings: object) -> None:
         self.bus = LocalBus()
         self.port = int(str(settings.get("port", free_port())))
         self.ram_dir = folder / "ram"
@@ -211,7 +211,8 @@ class Device:
         configuration = DashboardConfiguration(
             **{"index_dir": str(folder / "index"), "ram_dir": str(self.ram_dir), **settings, "port": self.port}  # type: ignore[arg-type]
         )
-        self.supervisor = Supervisor(self.bus, json.dumps(dataclasses.asdict(configuration)), time.monotonic)
+        told = json.dumps(dataclasses.asdict(configuration))
+        self.supervisor = Supervisor(self.bus, told, time.monotonic, silent_s)
         self._thread = threading.Thread(target=self.supervisor.run)
 
     def __enter__(self) -> "Device":

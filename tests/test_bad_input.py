@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -23,7 +24,18 @@ import cv2
 import numpy as np
 import onnx_networks
 import pytest
-from dashboard_kit import MULTIPART, Client, Device, free_port, make_app, multipart, result, write_generation
+from dashboard_kit import (
+    MULTIPART,
+    Client,
+    Device,
+    MemorySource,
+    free_port,
+    make_app,
+    multipart,
+    result,
+    wait_until,
+    write_generation,
+)
 from generations import MODEL, flip_byte, items, make_store, unit_vectors
 from generations import query as query_of
 from generations import write_generation as write_vectors
@@ -34,6 +46,7 @@ from components.bus import LocalBus
 from components.core import messages
 from components.core.errors import BadContentError, MessageError, UnavailableError
 from components.core.generations import ModelRef
+from components.core.items import Item
 from components.core.messages import PICTURE_TOPIC, RESULT_TOPIC, PictureQuery, SearchResult, Status
 from components.featurizer.model import Model, describe
 from components.featurizer.sources import parse_source
@@ -206,7 +219,9 @@ def test_no_upload_within_the_bound_is_called_too_large(tmp_path: Path, filling:
 # --- numbers and addresses
 
 
-@pytest.mark.parametrize("digits", ["0" * 17 + "1" + "9" * 5_000, "0" * 17 + "1" + "9" * 20, "9" * 19])
+@pytest.mark.parametrize(
+    "digits", ["0" * 8 + "1" + "9" * 5_000, "0" * 17 + "1" + "9" * 5_000, "0" * 17 + "1" + "9" * 20, "9" * 19]
+)
 def test_numbers_of_many_digits_are_refused(tmp_path: Path, digits: str) -> None:
     ask = Client(make_app(LocalBus(), tmp_path))
     for path in (f"/api/v1/matches?limit={digits}", f"/api/v1/items/apple?generation={digits}"):
@@ -225,6 +240,41 @@ def test_an_address_with_raw_bytes_is_refused_with_all_headers(tmp_path: Path) -
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"x-content-type-options: nosniff" in answer
     assert b'"bad_request"' in answer
+
+
+class CountingSource(MemorySource):
+    """Notes which generations are read from the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[int] = set()
+
+    def load(self, seq: int) -> dict[str, Item]:
+        self.asked.add(seq)
+        return super().load(seq)
+
+
+def test_no_address_has_a_generation_loaded(tmp_path: Path) -> None:
+    """Else strangers' numbers would stand in line before the generation that is to be shown next."""
+    source = CountingSource()
+    app = make_app(LocalBus(), tmp_path, source=source)
+    ask = Client(app)
+    for seq in range(10**12 - 50, 10**12):
+        assert ask(f"/api/v1/items/apple?generation={seq}").status_code == 404
+    source.seq = 8
+    wait_until(lambda: 8 in source.asked)
+    assert source.asked == {7, 8}
+
+
+def test_a_web_process_that_hangs_is_replaced(tmp_path: Path) -> None:
+    write_generation(tmp_path / "index")
+    with Device(tmp_path, silent_s=7) as device:
+        pid = device.wait_until_up().web_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: device.web_pid() not in (pid, None), 30)
+        device.wait_until_up()
+    assert any("said nothing for 7 s" in status.reason for status in device.statuses)
 
 
 def talk(port: int, request: bytes) -> bytes:
@@ -298,6 +348,17 @@ def assert_is_a_sentence(said: str, reason: str) -> None:
     assert said.startswith("error: ")
     assert "\n" not in said
     assert reason in said
+
+
+def test_a_name_that_is_no_text_does_not_end_a_build(tmp_path: Path, model_dir: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"shop\xff")
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(TAKEN["gray.jpg"])
+    (folder / "b.jpg").write_bytes(b"")
+    out = tmp_path / "out"
+    assert main(["build", "--catalog", str(folder), "--out", str(out), "--model", str(model_dir)]) == 0
+    assert Store(out).manifest(1).name == "shop?"
+    assert "b.jpg" in json.loads((out / "failures.jsonl").read_text())["picture"]
 
 
 def test_a_pipe_or_device_is_neither_a_catalog_nor_a_picture(tmp_path: Path) -> None:
@@ -471,6 +532,10 @@ def test_messages_of_another_version_and_too_large_ones_stop_no_component(device
         for topic in topics:
             for data in bad:
                 operator.publish_to_topic(topic=topic, publish_message=binary(data))
+        future = messages.encode(query_of(unit_vectors(200)[7], query_id="future")).replace(
+            b'"format":1', b'"format":2'
+        )
+        operator.publish_to_topic(topic=messages.QUERY_TOPIC, publish_message=binary(future))
     with contextlib.suppress(Exception), client(device.nucleus.client_environment()) as operator:
         operator.publish_to_topic(topic=topics[0], publish_message=binary(b"x" * 50_000))
     told = dict(device.counts)
@@ -478,6 +543,7 @@ def test_messages_of_another_version_and_too_large_ones_stop_no_component(device
     assert device.pids() == before
     vectors = unit_vectors(200)
     assert device.ask(vectors[7], "after").matches[0].item_id == "item-7"
+    assert "future" not in device.results
     wait_for(lambda: "could not be read" in device.statuses["cloud_sync"].reason, "what was not understood is told")
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from components.demo.material import index_of
+from components.store import Store
 from index_builder.demo_catalog import write_demo_catalog
 
 SOURCE_TREE = Path(__file__).parents[1]
@@ -25,7 +27,7 @@ class Demo:
     def __init__(self, root: Path, catalog: Path, *options: str) -> None:
         self.root = root
         self.port = _free_port()
-        command = [sys.executable, "-m", "components.nucleus.demo", "--root", str(root), "--catalog", str(catalog)]
+        command = [sys.executable, "-m", "components.demo", "--root", str(root), "--catalog", str(catalog)]
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), *options],
             cwd=SOURCE_TREE,
@@ -142,6 +144,17 @@ def test_item_held_up_is_the_first_match(root: Path, catalog: Path) -> None:
     assert summary["frames"] >= summary["queries"] >= summary["results"] - 1
 
 
+def test_replaced_picture_is_noticed(tmp_path: Path) -> None:
+    catalog = write_demo_catalog(tmp_path / "catalog", items=2)
+    first = index_of(catalog, tmp_path)
+    assert index_of(catalog, tmp_path) == first
+    assert Store(first).active() == 1
+    pictures = sorted((tmp_path / "catalog" / "pictures").iterdir())
+    pictures[0].write_bytes(pictures[1].read_bytes())
+    index_of(catalog, tmp_path)
+    assert Store(first).active() == 2
+
+
 def test_killed_component_is_back_and_results_go_on(demo: Demo) -> None:
     for module in COMPONENTS:
         before = demo.processes()[module]
@@ -166,7 +179,7 @@ def test_port_in_use_is_said_at_once(root: Path, catalog: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        command = [sys.executable, "-m", "components.nucleus.demo", "--root", str(root), "--catalog", str(catalog)]
+        command = [sys.executable, "-m", "components.demo", "--root", str(root), "--catalog", str(catalog)]
         port = str(taken.getsockname()[1])
         ended = subprocess.run(
             [*command, "--port", port], check=False, cwd=SOURCE_TREE, capture_output=True, text=True, timeout=60
@@ -175,8 +188,17 @@ def test_port_in_use_is_said_at_once(root: Path, catalog: Path) -> None:
     assert ended.stderr.strip() == f"error: Port {port} is in use: choose another one, such as `make demo PORT=8090`."
 
 
-def test_missing_catalog_is_said_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "components.nucleus.demo", "--root", str(tmp_path), "--catalog", "nowhere.csv"]
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--catalog", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["--camera", "usbb:0"], "The source 'usbb:0' is not known; possible are usb:0,"),
+        (["--camera", "folder:nowhere"], "nowhere does not exist"),
+        (["--camera", "file:nowhere.mp4"], "nowhere.mp4 does not exist"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_at_once(tmp_path: Path, options: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "components.demo", "--root", str(tmp_path), *options]
     ended = subprocess.run(
         [*command, "--port", str(_free_port())],
         check=False,
@@ -186,4 +208,6 @@ def test_missing_catalog_is_said_at_once(tmp_path: Path) -> None:
         timeout=60,
     )
     assert ended.returncode == 1
-    assert "nowhere.csv does not exist" in ended.stderr
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stdout == ""

@@ -99,7 +99,7 @@ def test_curl_searches_from_the_readme(command: str, home: Path) -> None:
     port = free_port()
     options = f"--root {home / 'curl'} --catalog my-products --port {port} --seconds 60"
     demo = subprocess.Popen(
-        [".venv/bin/python", "-m", "components.nucleus.demo", *options.split()],
+        [".venv/bin/python", "-m", "components.demo", *options.split()],
         cwd=home,
         stdout=subprocess.PIPE,
         text=True,

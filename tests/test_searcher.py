@@ -13,11 +13,11 @@ from components.core.errors import UnavailableError
 from components.core.items import Item
 from components.core.messages import Query, SearchResult
 from components.lifecycle import report_status
-from components.searcher.__main__ import answer_queries, receive, status
 from components.searcher.activation import Activation
 from components.searcher.index import Index
 from components.searcher.mailbox import Mailbox
 from components.searcher.searcher import Searcher
+from components.searcher.service import answer_queries, receive, status
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from tests.generations import MODEL, items, make_store, query, unit_vectors, write_generation

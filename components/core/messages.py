@@ -23,6 +23,7 @@ MAX_MESSAGE_BYTES = 7_000
 MAX_K = 50
 MAX_DIM = 2_304  # more would not fit in a message
 MAX_ID_LENGTH = 64
+MAX_REASON = 500
 
 QUERY_TOPIC = "lookalike/query"
 PICTURE_TOPIC = "lookalike/picture"
@@ -31,6 +32,7 @@ STATUS_TOPIC = "lookalike/status"
 
 Embedding = npt.NDArray[np.float32]
 Filters = Mapping[str, tuple[str, ...]]
+Details = Mapping[str, str | int | float | bool]
 
 ORIGINS = ("camera", "upload")
 DECISIONS = ("match", "no_match")
@@ -117,9 +119,8 @@ class Query(_Asked):
         e = self.embedding
         good = isinstance(e, np.ndarray) and e.dtype == np.float32 and e.ndim == 1 and 0 < e.size <= MAX_DIM
         _require(good, self.KIND, f"embedding must be a float32 vector of 1 to {MAX_DIM} numbers")
-        _require(
-            bool(abs(float(np.linalg.norm(e)) - 1.0) < 0.01), self.KIND, "embedding must be finite and of unit length"
-        )
+        unit = bool(np.isfinite(e).all()) and abs(float(np.linalg.norm(e)) - 1.0) < 0.01
+        _require(unit, self.KIND, "embedding must be finite and of unit length")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,15 +189,15 @@ class Status:
     component: str
     state: str
     reason: str = ""
-    details: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(_is_id(self.component), self.KIND, "component must be a name")
         _require(self.state in STATES, self.KIND, f"state {self.state!r} is none of {', '.join(STATES)}")
         _require(
-            isinstance(self.reason, str) and len(self.reason) <= 500,
+            isinstance(self.reason, str) and len(self.reason) <= MAX_REASON,
             self.KIND,
-            "reason must be text of at most 500 characters",
+            f"reason must be text of at most {MAX_REASON} characters",
         )
         _require(isinstance(self.details, Mapping) and len(self.details) <= 40, self.KIND, "at most 40 details")
         for name, value in self.details.items():
@@ -205,6 +206,12 @@ class Status:
                 self.KIND,
                 f"detail {name!r} must be text or a number",
             )
+
+    @classmethod
+    def of(cls, component: str, reason: str, *, works: bool = True, details: Details | None = None) -> "Status":
+        """Degraded while there is a ``reason``, which may be long; else running, or starting until it ``works``."""
+        state = "degraded" if reason else "running" if works else "starting"
+        return cls(component=component, state=state, reason=reason[:MAX_REASON], details=details or {})
 
 
 Message = Query | PictureQuery | SearchResult | Status

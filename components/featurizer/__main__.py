@@ -71,7 +71,7 @@ def status(
     configuration: FeaturizerConfiguration, active: ActiveModel[Embedder], figures: Figures, health: Health
 ) -> Status:
     """How the featurizer is now."""
-    embedder, reason = active.embedder, health.reason
+    embedder = active.embedder
     counted = figures.details()
     works = embedder is not None and counted["frames"] > 0
     details: dict[str, str | int | float | bool] = {"source": redacted(configuration.source)[:200], **counted}
@@ -79,8 +79,7 @@ def status(
         details["model"] = embedder.model_digest[:12]
         details["device"] = embedder.device
         details["device_reason"] = embedder.device_reason[:300]
-    state = "degraded" if reason else "running" if works else "starting"
-    return Status(component=COMPONENT, state=state, reason=reason[:500], details=details)
+    return Status.of(COMPONENT, health.reason, works=works, details=details)
 
 
 if __name__ == "__main__":

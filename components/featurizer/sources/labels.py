@@ -18,15 +18,17 @@ class Photo:
 
 
 def list_photos(folder: Path, labels: Path | None, use: str | None) -> list[Photo]:
-    """The pictures of ``folder``, sorted by path, with the labels of the CSV ``labels`` (or of ``<folder>.csv``).
+    """The pictures of ``folder``, sorted by path, with the labels of the CSV ``labels``.
+
+    Without one they are those of ``<folder>.csv`` beside it or of ``photos.csv`` in it, where there is such a file.
 
     With ``use``, only those whose column ``use`` has that value. Raises UnavailableError where the folder or a named
     CSV is missing or there is no picture, BadContentError where the CSV lacks a column.
     """
     if not folder.is_dir():
         raise UnavailableError(f"The folder {folder} is not there: check the path of the source.")
-    beside = folder.with_name(folder.name + ".csv")
-    table = labels or (beside if beside.is_file() else None)
+    found = [path for path in (folder.with_name(folder.name + ".csv"), folder / "photos.csv") if path.is_file()]
+    table = labels or next(iter(found), None)
     rows = _read_labels(table) if table else {}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     photos = [Photo(path, rows.get(path.resolve(), _NOTHING).label) for path in paths if _wanted(rows, path, use)]

@@ -1,0 +1,1 @@
+"""``make demo``: the main job on any machine, with no camera, cloud or account."""

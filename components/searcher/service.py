@@ -1,0 +1,55 @@
+"""The searcher on the bus: queries in, results and its status out."""
+
+import logging
+import threading
+
+from components.bus import Bus
+from components.core import messages
+from components.core.errors import MessageError, UnavailableError
+from components.core.messages import Details, Query, Status
+from components.searcher.activation import Activation
+from components.searcher.mailbox import Mailbox
+from components.searcher.searcher import Searcher
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "searcher"
+
+
+def receive(payload: bytes, mailbox: Mailbox) -> None:
+    """Put a query into the mailbox; what is not a query of this version is logged and dropped."""
+    try:
+        mailbox.put(messages.decode(Query, payload))
+    except MessageError as error:
+        log.warning("%s", error)
+
+
+def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
+    """The searcher's share of the way of a frame: take, answer, publish."""
+    while not stop.is_set():
+        query = mailbox.take(timeout_s=0.5)
+        if query is None:
+            continue
+        try:
+            result = messages.shortened(searcher.answer(query))
+            bus.publish(messages.RESULT_TOPIC, messages.encode(result))
+        except (MessageError, UnavailableError) as error:
+            log.warning("a result is lost: %s", error)
+
+
+def status(searcher: Searcher, activation: Activation) -> Status:
+    """How the searcher is now."""
+    index = searcher.index
+    reason = activation.problem or searcher.mismatch
+    if index is None:
+        return Status.of(COMPONENT, reason, works=False)
+    manifest = index.snapshot.manifest
+    details: Details = {
+        "generation": manifest.seq,
+        "catalog": manifest.name[:200],
+        "items": manifest.items,
+        "views": len(index.snapshot.alive),
+        "backend": index.backend,
+        "model": manifest.model.digest[:12],
+    }
+    return Status.of(COMPONENT, reason, details=details)
