@@ -41,6 +41,8 @@ $(READY): pyproject.toml
 	@command -v c++ >/dev/null || { echo "A C++ compiler is needed to build annoy: install it (Debian: g++)" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || { \
 		echo "Python.h is needed to build annoy: install it (Debian: python3-dev)" >&2; exit 1; }
+	@# One that an interruption left half made, or of a Python that is gone, is begun again.
+	@{ $(VENV)/bin/python -c '$(SUITABLE)' && $(VENV)/bin/python -m pip --version; } >/dev/null 2>&1 || rm -rf $(VENV)
 	"$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'

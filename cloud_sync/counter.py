@@ -17,6 +17,8 @@ class Counts:
     no_match: int = 0
     unreadable: int = 0
     """Messages that this version does not understand."""
+    understands: bool = True
+    """Whether the newest message was readable."""
 
 
 class Counter:
@@ -37,7 +39,7 @@ class Counter:
         """Count one message that could not be read."""
         with self._lock:
             c = self._counts
-            self._counts = Counts(c.results, c.matches, c.no_match, c.unreadable + 1)
+            self._counts = Counts(c.results, c.matches, c.no_match, c.unreadable + 1, False)
 
     @property
     def counts(self) -> Counts:
@@ -49,7 +51,7 @@ class Counter:
 def status_of(counts: Counts) -> Status:
     """The counts as the status that is told to everybody; degraded while messages cannot be understood."""
     reason = ""
-    if counts.unreadable:
+    if not counts.understands:
         reason = f"{counts.unreadable} results could not be read: deploy the same version of all components."
     details = {"results": counts.results, "matches": counts.matches, "no_match": counts.no_match}
     return Status.of(NAME, reason, details=details)

@@ -1,6 +1,7 @@
 """A catalog becomes an index generation: embed, project, tune, write objects, and the manifest last."""
 
 import dataclasses
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from components.files import write_whole
 from components.store import Store
 from index_builder.catalog import Entry, read_catalog
 from index_builder.embedding import CatalogEmbedding, Failure, View
-from index_builder.embeddings import EmbeddingStore
+from index_builder.embedding_store import EmbeddingStore
 from index_builder.empty_scenes import empty_scenes
 from index_builder.pictures import Pictures
 from index_builder.thresholds import choose_min_score
@@ -66,12 +67,16 @@ class BuildReport:
     """sha256 of the vectors: the same input gives the same ones."""
 
 
-def build(options: BuildOptions, model: Model, announce: Callable[[str, int], Callable[[int], None]]) -> BuildReport:
+def build(
+    options: BuildOptions, load_model: Callable[[], Model], announce: Callable[[str, int], Callable[[int], None]]
+) -> BuildReport:
     """Build the next generation into ``options.out``; raises BadContentError with more failures than allowed.
 
     ``announce(what, total)`` is called when a long step begins and gives the function to call for every n done.
     """
     entries = read_catalog(options.catalog)
+    _require_folder(options.out)
+    model = load_model()
     store = Store(options.out)
     embedder = Embedder(model, device="CPU", cache_dir=None, threads=options.threads)
     views, failures = _embed(entries, embedder, model, options, store, announce)
@@ -93,6 +98,18 @@ def build(options: BuildOptions, model: Model, announce: Callable[[str, int], Ca
     report = _publish(manifest, recall, len(failures), store)
     done(1)
     return report
+
+
+def _require_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnavailableError(
+            f"{out} cannot be written ({reason}): choose a folder of your own with --out."
+        ) from error
 
 
 def _embed(

@@ -125,7 +125,9 @@ def _read_jsonl(path: Path) -> list[Entry]:
         except UnicodeEncodeError as error:
             raise BadContentError(f"{place} holds half a surrogate pair, which is no text.") from error
         except (ValueError, RecursionError) as error:
-            raise BadContentError(f"{place} is not JSON: {error}.") from error
+            raise BadContentError(
+                f"{place} is not JSON ({_json_fault(error)}): one object per line is expected."
+            ) from error
         if not isinstance(fields, dict):
             raise BadContentError(f"{place} must be a JSON object with item_id and image.")
         _require_columns(place, fields)
@@ -146,11 +148,18 @@ def _text(path: Path) -> str:
         raise BadContentError(f"{path}, line {line} is not UTF-8 text: save the catalog as UTF-8.") from error
 
 
+def _json_fault(error: Exception) -> str:
+    """What is wrong, without the decoder's own count of lines."""
+    return f"{error.msg}, character {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+
+
 def _require_columns(place: object, columns: Iterable[str]) -> None:
     names = list(columns)
     missing = [] if "item_id" in names else ["item_id"]
     if not {"image", "views"} & set(names):
         missing.append("image")
+    if len(names) == 1 and ";" in names[0]:
+        raise BadContentError(f"{place} is separated by semicolons: save it with commas between the fields.")
     if missing:
         raise BadContentError(
             f"{place} lacks {' and '.join(missing)}; it has: {', '.join(names) or 'nothing'}. "

@@ -50,7 +50,7 @@ def run_build(args: argparse.Namespace) -> int:
         threads=max(1, args.threads),
     )
     with Steps() as steps:
-        made = build(options, _model(args.model, args.out), steps.announce)
+        made = build(options, lambda: _model(args.model, args.out), steps.announce)
     report(made, args.json)
     return 0
 

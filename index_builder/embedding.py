@@ -16,7 +16,7 @@ from components.featurizer.frame import Image
 from components.featurizer.preprocessing import to_input
 from components.store import Store
 from index_builder.catalog import Entry, Picture
-from index_builder.embeddings import Embedded, EmbeddingStore
+from index_builder.embedding_store import Embedded, EmbeddingStore
 from index_builder.pictures import MAX_PICTURE_BYTES, Pictures
 from index_builder.thumbnails import thumbnail
 

@@ -59,12 +59,15 @@ def read_photos(path: Path, use: str | None) -> list[Photo]:
             wanted = ["photo", "item_id"] + (["use"] if use is not None else [])
             missing = [name for name in wanted if name not in (reader.fieldnames or [])]
             if missing:
-                raise BadContentError(f"{path} lacks the column {' and '.join(missing)}: expected photo, item_id, use.")
+                raise BadContentError(f"{path} lacks the column {' and '.join(missing)}: expected {', '.join(wanted)}.")
             rows = [row for row in reader if use is None or row["use"] == use]
             if any(not row["photo"] or not row["item_id"] for row in rows):
                 raise BadContentError(f"{path} has a line without photo or item_id: each photo shows one item.")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadContentError(f"{path} is no readable CSV file of photos ({error}).") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadContentError(
+            f"{path} cannot be read as a list of photos ({reason}): give a CSV file with the columns photo and item_id."
+        ) from error
     if not rows:
         chosen = "" if use is None else f" with use {use!r}"
         raise BadContentError(f"{path} lists no photos{chosen}.")

@@ -28,7 +28,7 @@ from components.featurizer.model import Model, describe
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder.build import BuildOptions, BuildReport, build
-from index_builder.embeddings import Embedded, EmbeddingStore
+from index_builder.embedding_store import Embedded, EmbeddingStore
 from index_builder.inspection import inspect
 from index_builder.pictures import Pictures
 from index_builder.tuning import tune
@@ -92,7 +92,7 @@ def model_dir(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(catalog: Path, out: Path, model: Model, **options: object) -> BuildReport:
     given = {"catalog": catalog, "out": out, "name": "shop", "threads": 2, **options}
-    return build(BuildOptions(**given), model, silent)  # type: ignore[arg-type]
+    return build(BuildOptions(**given), lambda: model, silent)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +378,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, model_dir: Path
     (tmp_path / "file").write_bytes(b"")
     code, _, said = run("build", "--catalog", catalog, "--out", tmp_path / "file", "--model", model_dir)
     assert code == 1
-    assert f"error: {tmp_path / 'file'}/work/embeddings.sqlite cannot be written" in said
+    assert f"error: {tmp_path / 'file'} cannot be written" in said
     assert "Traceback" not in said
 
 

@@ -99,7 +99,7 @@ def test_an_item_without_a_picture_is_an_item_still(tmp_path: Path) -> None:
         ("a.csv", "", "holds no items"),
         ("a.csv", "item_id,image\n", "holds no items"),
         ("a.jsonl", "\n\n", "holds no items"),
-        ("a.csv", "id;image\n1;a.jpg\n", "lacks item_id and image; it has: id;image."),
+        ("a.csv", "id;image\n1;a.jpg\n", "is separated by semicolons: save it with commas"),
         ("a.csv", "item_id,title\na,b\n", "lacks image; it has: item_id, title."),
         ("a.csv", "item_id,image,image\na,b,c\n", "has the column 'image' twice"),
         ("a.csv", "item_id,image\na,a.jpg\nb,b.jpg,more\n", "line 3 has more fields than the header names"),

@@ -102,8 +102,8 @@ def test_a_generation_without_its_model_is_refused(by_hand: tuple[Store, list[Pa
         ("photo,item_id,use\na,b,teach\n", "lists no photos with use 'query'"),
         ("photo,item_id,use\n,b,query\n", "a line without photo or item_id"),
         ("item_id,use,photo\nb,query\n", "a line without photo or item_id"),
-        ('photo,item_id,use\n"a,b,query\n', "is no readable CSV file"),
-        ("photo,item_id,use\ncaf\xe9,b,query\n".encode("latin-1"), "is no readable CSV file"),
+        ('photo,item_id,use\n"a,b,query\n', "cannot be read as a list of photos"),
+        ("photo,item_id,use\ncaf\xe9,b,query\n".encode("latin-1"), "cannot be read as a list of photos"),
     ],
 )
 def test_a_list_of_photos_that_is_wrong_is_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -111,7 +111,7 @@ def test_a_list_of_photos_that_is_wrong_is_refused(tmp_path: Path, text: str | b
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(BadContentError, match=said):
         read_photos(path, "query")
-    with pytest.raises(BadContentError, match="is no readable CSV file"):
+    with pytest.raises(BadContentError, match="cannot be read as a list of photos"):
         read_photos(tmp_path / "none.csv", None)
 
 
@@ -126,7 +126,9 @@ def test_only_the_photos_of_one_use_are_read(tmp_path: Path) -> None:
 def test_real_photos_of_groceries_are_found(
     grocery: Path, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = build(BuildOptions(catalog=grocery / "catalog.csv", out=tmp_path / "out", name="grocery"), model, silent)
+    made = build(
+        BuildOptions(catalog=grocery / "catalog.csv", out=tmp_path / "out", name="grocery"), lambda: model, silent
+    )
     assert (made.items, made.failures) == (81, 0)
     parser = argparse.ArgumentParser()
     add_evaluate(parser)
