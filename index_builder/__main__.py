@@ -1,35 +1,14 @@
-"""``python -m index_builder``: make a model, build, inspect and evaluate index generations."""
+"""``python -m index_builder``; Ctrl-C is an answer at any moment, also while the libraries still load."""
 
-import argparse
 import sys
-from collections.abc import Callable
-
-from components.core.errors import LookalikeError
-from index_builder import commands, demo_catalog_cli, model_cli
-
-COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
-    "model": ("make the network that turns pictures into embeddings", model_cli.add_arguments, model_cli.run),
-    "build": ("turn a catalog into an index generation", commands.add_build, commands.run_build),
-    "inspect": ("show a generation and verify all of it", commands.add_inspect, commands.run_inspect),
-    "evaluate": ("measure a generation on labelled photos", commands.add_evaluate, commands.run_evaluate),
-    "demo-catalog": ("render a catalog to try things with", demo_catalog_cli.add_arguments, demo_catalog_cli.run),
-}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 when it did what was asked, 1 with one sentence on standard error when not."""
-    parser = argparse.ArgumentParser(prog="python -m index_builder", description=__doc__)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (help_text, add_arguments, run) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
-        add_arguments(subparser)
-        subparser.set_defaults(run=run)
-    args = parser.parse_args(argv)
+    """Run one command; 130 where Ctrl-C stopped it."""
     try:
-        return int(args.run(args))
-    except LookalikeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        from index_builder.cli import main as run
+
+        return run(argv)
     except KeyboardInterrupt:
         print("stopped; what was done is kept, the same command goes on from there", file=sys.stderr)
         return 130

@@ -51,7 +51,13 @@ def run_build(args: argparse.Namespace) -> int:
     )
     with Steps() as steps:
         made = build(options, lambda: _model(args.model, args.out), steps.announce)
-    report(made, args.json)
+    verb = "is as it was" if made.unchanged else "is ready"
+    headline = (
+        f"Generation {made.generation} in {_as_text(str(args.out))} {verb}: {made.items} items, {made.views} views."
+    )
+    if made.failures:
+        headline += f" {made.failures} pictures could not be used: see failures.jsonl there."
+    report(headline, made, args.json)
     return 0
 
 
@@ -77,7 +83,8 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 def run_inspect(args: argparse.Namespace) -> int:
     """Verify a generation and print its figures."""
     store = Store(args.generation)
-    report(inspect(store, args.seq if args.seq is not None else store.require_active()), args.json)
+    figures = inspect(store, args.seq if args.seq is not None else store.require_active())
+    report(f"Generation {figures.generation} is whole: every object has the hash of its name.", figures, args.json)
     return 0
 
 
@@ -95,7 +102,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     photos = read_photos(args.photos, args.use)
     with Steps() as steps:
         figures = evaluate(Store(args.generation), photos, max(1, args.threads), steps.announce)
-    report(figures, args.json)
+    headline = f"The right item is first for {figures.hit_rate_at_1:.0%} of {figures.photos} photos, among the first "
+    report(f"{headline}five for {figures.hit_rate_at_5:.0%}.", figures, args.json)
     return 0
 
 

@@ -13,14 +13,12 @@ from components.files import write_whole
 MOST_SHOWN = 10
 
 
-def report(figures: Any, json_path: Path | None) -> None:
-    """Print the fields of the dataclass ``figures``, and write them to ``json_path`` where one is given."""
+def report(headline: str, figures: Any, json_path: Path | None) -> None:
+    """Print a sentence and the fields of the dataclass ``figures``; write these to ``json_path`` where one is given."""
     fields = dataclasses.asdict(figures)
     width = max(len(name) for name in fields)
-    for name, value in fields.items():
-        Console(soft_wrap=True, highlight=False, emoji=False).print(
-            f"{name.replace('_', ' '):<{width}}  {_shown(value)}", markup=False
-        )
+    lines = [headline, *(f"  {name.replace('_', ' '):<{width}}  {_shown(value)}" for name, value in fields.items())]
+    Console(soft_wrap=True, highlight=False, emoji=False).print("\n".join(lines), markup=False)
     if json_path is not None:
         write_json(fields, json_path)
 

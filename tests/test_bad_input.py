@@ -56,8 +56,8 @@ from components.nucleus.nucleus import Nucleus
 from components.picture_header import MAX_SCANS, check_picture
 from components.ram import picture_path
 from components.store import Store
-from index_builder.__main__ import main
 from index_builder.catalog import read_catalog
+from index_builder.cli import main
 from index_builder.pictures import Pictures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -628,7 +628,7 @@ def readable() -> Iterator[Path]:
 BUILD = """
 import sys
 from contextlib import redirect_stderr
-from index_builder.__main__ import main
+from index_builder.cli import main
 with redirect_stderr(sys.stdout):
     print(main(["build", "--catalog", sys.argv[1], "--out", sys.argv[2], "--model", sys.argv[3]]))
 """

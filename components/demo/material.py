@@ -11,6 +11,8 @@ from components.featurizer.sources import parse_source
 from components.files import write_whole
 from index_builder.catalog import read_catalog
 
+STOPPED = 130
+
 # Their sources name a file or folder of this machine, which can be looked at before anything starts.
 _WITH_PATH = ("synthetic", "folder", "file", "mjpeg")
 
@@ -72,5 +74,8 @@ def _stamps(locations: Iterator[str]) -> Iterator[str]:
 
 
 def _index_builder(*arguments: str) -> None:
-    if start_module("index_builder", *arguments).wait() != 0:
+    code = start_module("index_builder", *arguments).wait()
+    if code == STOPPED:
+        raise UnavailableError("stopped by Ctrl-C; the same command goes on from there.")
+    if code != 0:
         raise UnavailableError(f"`python -m index_builder {arguments[0]}` failed; its message stands above.")
