@@ -603,7 +603,8 @@ def test_a_generation_for_another_model_refuses_the_queries_of_the_one_before(de
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can start a process of another user"
 )
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+READS_ALL = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")  # also a Python below /root
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *READS_ALL)
 
 
 def as_nobody(code: str, *arguments: object) -> str:
