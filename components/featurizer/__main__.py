@@ -75,6 +75,7 @@ def status(
     counted = figures.details()
     works = embedder is not None and counted["frames"] > 0
     details: dict[str, str | int | float | bool] = {"source": redacted(configuration.source)[:200], **counted}
+    details["concerns"] = health.concerns
     if embedder is not None:
         details["model"] = embedder.model_digest[:12]
         details["device"] = embedder.device

@@ -19,6 +19,12 @@ class Health:
                 self._problems.pop(concern, None)
 
     @property
+    def concerns(self) -> str:
+        """What is not well, such as ``camera model``; "" when all is."""
+        with self._lock:
+            return " ".join(sorted(self._problems))
+
+    @property
     def reason(self) -> str:
         """All problems in one line; "" when all is well."""
         with self._lock:
