@@ -7,20 +7,31 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from components.bus import Bus
 from components.core import messages
-from components.core.configuration import from_mapping
-from components.core.errors import ConfigurationError, MessageError, UnavailableError
+from components.core.errors import MessageError, UnavailableError
 from components.core.messages import Status
+from components.kept_configuration import KeptConfiguration
 from components.pauses import GrowingPause
+from components.problems import Problems, current_problems, in_words
+from components.process_bus import ProcessBus
 
 log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 5.0
+CHECK_INTERVAL_S = 0.5
 DOWN_WITHIN_S = 2.5
+
+# What failed is told for so long after it was begun anew; what ran for so long begins with the first pause again.
+_STEADY_S = 10.0
+_PAUSES_S = (0.5, 30.0)
+_WAITS = "a new configuration waits until the work under the old one has ended"
 
 C = TypeVar("C")
 
@@ -28,23 +39,35 @@ C = TypeVar("C")
 class ComponentBus(Bus, Protocol):
     """The bus of a component that a nucleus started, and the settings that this nucleus has for it."""
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with the bus or a subscription now, in words; "" when all is well."""
+
     def configuration(self) -> Mapping[str, object]:
         """The settings as the deployment wrote them; raises UnavailableError while the nucleus is away."""
 
+    def on_configuration_change(self, callback: Callable[[dict[str, object]], None]) -> None:
+        """Call ``callback(settings)`` when they are others than were read last, noticed or found by reading."""
+
     def close(self) -> None:
         """Deliver nothing any more."""
+
+
+Work = Callable[[Bus, C, threading.Event], None]
+"""``work(bus, configuration, stop)``: what a component does until ``stop``; may be called again after it ended."""
 
 
 def run_component(
     name: str,
     settings: type[C],
     open_bus: Callable[[], ComponentBus],
-    work: Callable[[ComponentBus, C, threading.Event], None],
+    work: Work[C],
+    work_dir: Path | None = None,
 ) -> int:
     """Run ``work(bus, configuration, stop)`` in a component's process until SIGTERM; gives the exit code.
 
-    A configuration that is wrong ends nothing: the component is degraded, with the reason, until it is good. Only
-    without any bus (``open_bus`` raises UnavailableError) the code is 1, with one sentence in the log.
+    See ``keep_working``. Only without any bus (``open_bus`` raises UnavailableError) the code is 1, with one sentence
+    in the log. ``work_dir`` is the working directory, where a nucleus starts a component, unless it is given.
     """
     log_to_stderr()
     stop = stop_at_signal()
@@ -55,29 +78,110 @@ def run_component(
         logging.getLogger(name).error("%s", error)
         return 1
     with contextlib.closing(bus):
-        configuration = read_configuration(name, settings, bus, stop)
-        if configuration is not None:
-            work(bus, configuration, stop)
+        keep_working(name, settings, bus, work, stop, work_dir or Path.cwd())
     return 0
 
 
-def read_configuration(name: str, settings: type[C], bus: ComponentBus, stop: threading.Event) -> C | None:
-    """The settings of the component ``name``, asked for until they are there and good; None where ``stop`` came first.
+def keep_working(
+    name: str, settings: type[C], bus: ComponentBus, work: Work[C], stop: threading.Event, work_dir: Path
+) -> None:
+    """Call ``work`` until ``stop``, each time with the newest good configuration.
 
-    While they are wrong, the component is said to be degraded, with the reason.
+    A change of the configuration ends the work and begins it anew, in this process. A wrong configuration ends
+    nothing: the last good one goes on to count, also after a restart, or else the component waits for a good one. Work
+    that fails of an unforeseen error is begun anew after a growing pause. Whatever is wrong, refused subscriptions
+    among it, is said in the status.
     """
-    pause, said = GrowingPause(0.5, STATUS_INTERVAL_S), ""
+    problems, rounds = Problems(), Rounds()
+    process_bus = ProcessBus(name, bus, problems)
+    kept = KeptConfiguration(settings, work_dir, problems)
+
+    def look() -> None:
+        problems.note("change", _WAITS if rounds.overdue() else "")
+        kept.save()
+
+    def end() -> None:
+        stop.wait()
+        rounds.finish()
+
+    watch = partial(process_bus.watch, stop, look, CHECK_INTERVAL_S, STATUS_INTERVAL_S)
+    with problems.collecting(), in_background(watch, end):
+        if _first_configuration(kept, bus, problems, stop):
+            bus.on_configuration_change(lambda mapping: rounds.end() if kept.offer(mapping) else None)
+            _work_on(process_bus, work, kept, rounds, problems)
+
+
+def _first_configuration(
+    kept: KeptConfiguration[C], bus: ComponentBus, problems: Problems, stop: threading.Event
+) -> bool:
+    """Ask for the configuration until there is one that counts; False where ``stop`` came first."""
+    pause = GrowingPause(0.5, STATUS_INTERVAL_S)
     while not stop.is_set():
         try:
-            return from_mapping(settings, bus.configuration())
-        except (ConfigurationError, UnavailableError) as error:
-            reason = str(error)
-        if reason != said:
-            log.warning("The configuration is asked for again until it is good: %s", reason)
-            said = reason
-        say_status(bus, Status.of(name, reason))
+            kept.offer(bus.configuration())
+            problems.note("nucleus", "")
+        except UnavailableError as error:
+            problems.note("nucleus", str(error))
+        if kept.current is not None:
+            return True
         stop.wait(pause.next_s())
-    return None
+    return False
+
+
+def _work_on(bus: ProcessBus, work: Work[C], kept: KeptConfiguration[C], rounds: "Rounds", problems: Problems) -> None:
+    pause = GrowingPause(*_PAUSES_S)
+    while not rounds.finished.is_set():
+        stop, began = rounds.begin(), time.monotonic()
+        configuration = kept.current  # read after the round began: a later change ends it
+        assert configuration is not None  # noqa: S101  # only a good one takes another's place
+        try:
+            work(bus, configuration, stop)
+            failure = "" if stop.is_set() else "the work ended by itself"
+        except Exception as error:
+            log.exception("The work failed of what nobody foresaw.")
+            failure = f"the work failed ({in_words(error)})"
+        bus.forget()
+        if failure and not stop.is_set():
+            pause_s = _next_pause(pause, time.monotonic() - began)
+            log.warning("It is begun anew in %g s.", pause_s)
+            problems.note("work", f"{failure} and is begun anew", lasts_s=pause_s + _STEADY_S)
+            stop.wait(pause_s)
+        stop.set()  # what a failed work left in the background
+
+
+class Rounds:
+    """One piece of work after the other, each with an event of its own that ends it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._ended_at: float | None = None
+        self.finished = threading.Event()
+        """Set once no other round follows."""
+
+    def begin(self) -> threading.Event:
+        """The event that ends the round that begins now."""
+        with self._lock:
+            self._stop, self._ended_at = threading.Event(), None
+            if self.finished.is_set():
+                self._stop.set()
+            return self._stop
+
+    def end(self) -> None:
+        """Have the round end that is under way; another follows."""
+        with self._lock:
+            self._ended_at = self._ended_at or time.monotonic()
+            self._stop.set()
+
+    def finish(self) -> None:
+        """Have the round end that is under way, the last one."""
+        self.finished.set()
+        self.end()
+
+    def overdue(self) -> bool:
+        """Whether the round under way was told to end, and has not for too long."""
+        ended_at = self._ended_at
+        return ended_at is not None and time.monotonic() - ended_at > 2 * DOWN_WITHIN_S
 
 
 def log_to_stderr() -> None:
@@ -101,13 +205,46 @@ def stop_at_signal() -> threading.Event:
 
 @contextlib.contextmanager
 def in_background(*works: Callable[[], None]) -> Iterator[None]:
-    """Run each of ``works`` on a thread of its own; all must come to their end when the block does."""
-    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    """Run each of ``works`` on a thread of its own; all must come to their end when the block does.
+
+    One that fails of an unforeseen error is logged, told as a reason in the component's status, and started again
+    after a growing pause.
+    """
+    ended, problems = threading.Event(), current_problems()
+    threads = [
+        threading.Thread(target=_keep_running, args=(work, f"background {number}", ended, problems), daemon=True)
+        for number, work in enumerate(works)
+    ]
     for thread in threads:
         thread.start()
-    yield
+    try:
+        yield
+    finally:
+        ended.set()
+    deadline = time.monotonic() + DOWN_WITHIN_S
     for thread in threads:
-        thread.join(DOWN_WITHIN_S)
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _keep_running(work: Callable[[], None], concern: str, ended: threading.Event, problems: Problems) -> None:
+    pause = GrowingPause(*_PAUSES_S)
+    while not ended.is_set():
+        began = time.monotonic()
+        try:
+            return work()
+        except Exception as error:
+            pause_s = _next_pause(pause, time.monotonic() - began)
+            log.exception("A part of the component failed; it is started again in %g s.", pause_s)
+            problem = f"a part of the component failed ({in_words(error)}) and is started again"
+            problems.note(concern, problem, lasts_s=pause_s + _STEADY_S)
+        ended.wait(pause_s)
+    return None
+
+
+def _next_pause(pause: GrowingPause, ran_s: float) -> float:
+    if ran_s >= _STEADY_S:
+        pause.reset()
+    return pause.next_s()
 
 
 def report_status(

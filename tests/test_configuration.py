@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.configuration import from_mapping, setting
+from components.core.configuration import from_mapping, setting, shown
 from components.core.errors import ConfigurationError
 from components.searcher.configuration import SearcherConfiguration
 
@@ -23,6 +23,18 @@ class Example:
     most: int = setting(2, "open below", high=9)
     mode: str = setting("auto", "a choice", choices=("auto", "cpu"))
     folder: str = setting("/tmp", "a folder")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Settings that check each other."""
+
+    left: int = setting(1, "a number")
+    right: int = setting(1, "a number")
+
+    def __post_init__(self) -> None:
+        if self.left != self.right:
+            raise ValueError("not a pair")
 
 
 def test_strings_and_typed_values_give_the_same() -> None:
@@ -68,7 +80,19 @@ def test_both_ends_of_a_range_are_allowed() -> None:
 def test_a_refusal_names_the_key_the_value_and_what_is_allowed(key: str, value: object, expected: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         from_mapping(Example, {key: value})
-    assert str(refused.value) == f"Setting {key!r} is {value!r}; expected {expected}."
+    assert str(refused.value) == f"Setting {key!r} is {shown(key, value)}; expected {expected}."
+
+
+def test_what_a_refusal_shows_is_short_and_holds_no_password() -> None:
+    assert shown("count", "0") == "'0'"
+    assert shown("count", "x" * 101) == "'" + "x" * 99 + "..."
+    assert shown("source", "rtsp://me:pass@word@camera/1") == "'rtsp://***@camera/1'"
+    assert shown("camera_password", "open sesame") == "'***'"
+
+
+def test_a_check_that_met_what_it_did_not_expect_is_a_refusal() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be used: not a pair"):
+        from_mapping(Pair, {"left": "2"})
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:

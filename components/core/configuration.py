@@ -5,6 +5,7 @@ One nucleus hands over typed values, the other hands over every scalar as a stri
 
 import dataclasses
 import difflib
+import re
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -17,6 +18,10 @@ _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 # Greengrass keeps a component's permissions beside its settings; they are the nucleus's business.
 _NOT_OURS = {"accessControl"}
+_SECRET = re.compile("password|passphrase|secret|token|credential", re.IGNORECASE)
+# From :// to the last @, which a password may hold, too.
+_USER = re.compile(r"://\S*@")
+_MAX_SHOWN = 100
 
 
 def setting(
@@ -34,7 +39,7 @@ def setting(
 def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
     """Build the configuration ``cls`` from a mapping of names to strings or typed values.
 
-    Raises ConfigurationError that names the key, the value and what is allowed.
+    Raises ConfigurationError that names the key, the value (without passwords) and what is allowed.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
     types = typing.get_type_hints(cls)
@@ -45,20 +50,39 @@ def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known settings: {', '.join(sorted(fields))}."
-            raise ConfigurationError(f"Unknown setting {key!r}; {hint}")
+            raise ConfigurationError(f"Unknown setting {shown('', key)}; {hint}")
         values[key] = _coerce(key, value, types[key], fields[key].metadata)
-    return cls(**values)
+    try:
+        return cls(**values)
+    except (ValueError, TypeError, OverflowError) as error:  # a check of one class that met what it did not expect
+        text = without_secrets(str(error))[:_MAX_SHOWN]
+        raise ConfigurationError(f"The settings cannot be used: {text}.") from error
+
+
+def shown(key: str, value: object) -> str:
+    """``value`` of the setting ``key`` for a log or a status: short, without passwords."""
+    if _SECRET.search(key):
+        return "'***'"
+    text = without_secrets(repr(value))
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def without_secrets(text: str) -> str:
+    """``text`` without the user's name and password of an address in it."""
+    return _USER.sub("://***@", text)
 
 
 def _coerce(key: str, value: object, kind: type, allowed: Mapping[str, Any]) -> object:
     try:
         result = _COERCIONS[kind](value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigurationError(f"Setting {key!r} is {value!r}; expected {_expected(kind, allowed)}.") from error
+        raise ConfigurationError(
+            f"Setting {key!r} is {shown(key, value)}; expected {_expected(kind, allowed)}."
+        ) from error
     low, high, choices = allowed["low"], allowed["high"], allowed["choices"]
     in_range = (low is None or result >= low) and (high is None or result <= high)
     if not in_range or (choices is not None and result not in choices):
-        raise ConfigurationError(f"Setting {key!r} is {value!r}; expected {_expected(kind, allowed)}.")
+        raise ConfigurationError(f"Setting {key!r} is {shown(key, value)}; expected {_expected(kind, allowed)}.")
     return result
 
 
