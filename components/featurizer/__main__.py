@@ -10,10 +10,10 @@ from components.core.messages import Status
 from components.featurizer.active_model import ActiveModel
 from components.featurizer.capture import Capture
 from components.featurizer.configuration import FeaturizerConfiguration
-from components.featurizer.embedder import Embedder
 from components.featurizer.figures import Figures
 from components.featurizer.gate import Gate
 from components.featurizer.health import Health
+from components.featurizer.inference import Inference
 from components.featurizer.model import Model
 from components.featurizer.pictures import Pictures
 from components.featurizer.pipeline import Pipeline
@@ -36,7 +36,7 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
     )
     active = ActiveModel(
         Path(configuration.index_dir),
-        lambda model: make_embedder(model, configuration),
+        lambda model: make_embedder(model, configuration, stop, health),
         on_health=lambda problem: health.note("model", problem),
     )
     pictures = Pictures(bus, active, ram_dir, camera=configuration.camera)
@@ -59,16 +59,25 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
     ):
         pipeline.run(capture, stop)
         preview.close()
+    active.close()
 
 
-def make_embedder(model: Model, configuration: FeaturizerConfiguration) -> Embedder:
+def make_embedder(
+    model: Model, configuration: FeaturizerConfiguration, stop: threading.Event, health: Health
+) -> Inference:
     """The embedder of ``model`` as the deployment wants it."""
-    cache_dir = Path(configuration.cache_dir or "openvino-cache").resolve()
-    return Embedder(model, device=configuration.device, cache_dir=cache_dir, threads=configuration.threads)
+    return Inference(
+        model,
+        configuration.device,
+        stop=stop,
+        cache_dir=Path(configuration.cache_dir or "openvino-cache").resolve(),
+        threads=configuration.threads,
+        on_health=lambda problem: health.note("embedder", problem),
+    )
 
 
 def status(
-    configuration: FeaturizerConfiguration, active: ActiveModel[Embedder], figures: Figures, health: Health
+    configuration: FeaturizerConfiguration, active: ActiveModel[Inference], figures: Figures, health: Health
 ) -> Status:
     """How the featurizer is now."""
     embedder = active.embedder

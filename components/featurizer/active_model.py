@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from components.core.errors import LookalikeError, ModelMismatchError
 from components.core.generations import Manifest
@@ -15,16 +15,24 @@ from components.store import Store
 
 log = logging.getLogger(__name__)
 
-E = TypeVar("E", bound=Embeds)
-
 POLL_S = 1.0
 LONGEST_PAUSE_S = 60.0
+
+
+class Closable(Embeds, Protocol):
+    """An embedder that holds something, such as a process."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+E = TypeVar("E", bound=Closable)
 
 
 class ActiveModel(Generic[E]):
     """Holds the embedder that ``make`` makes of the active model, and makes a new one when the model changes.
 
-    Making one may take minutes on a small GPU; until it is done, the one before is used.
+    Until a new one is made, the one before is used; then that is closed.
     """
 
     def __init__(self, index_dir: Path, make: Callable[[Model], E], *, on_health: Callable[[str], None]) -> None:
@@ -61,10 +69,17 @@ class ActiveModel(Generic[E]):
         self._on_health(problem)
         return problem
 
+    def close(self) -> None:
+        """Close the embedder; for when ``run`` has come to its end."""
+        if self.embedder is not None:
+            self.embedder.close()
+
     def _use(self, manifest: Manifest) -> None:
         if self.embedder is not None and self.embedder.model_digest == manifest.model.digest:
             return
-        self.embedder = self._make(load_model_of(self._store, manifest))
+        before, self.embedder = self.embedder, self._make(load_model_of(self._store, manifest))
+        if before is not None:
+            before.close()
         log.info("Model %s (%s) is in use.", manifest.model.name, manifest.model.digest[:12])
 
 

@@ -108,6 +108,14 @@ class Embedder:
                 self._runner = self._start("CPU")
                 return self._runner.embed(image)
 
+    def raw(self, image: Image) -> Embedding:
+        """What the device says of a BGR picture, right or wrong: shape (dim,), float32; no other device is tried.
+
+        Raises ValueError for what is no picture, UnavailableError where the device gives nothing.
+        """
+        with self._lock:
+            return self._runner.raw(image)
+
     def embed_all(self, images: Iterable[Image], threads: int | None = None) -> Iterator[Embedding]:
         """The embeddings of many pictures, in order, as fast as ``threads`` threads of the CPU (or the GPU) allow.
 
@@ -120,10 +128,10 @@ class Embedder:
     def _choose(self, wish: str) -> tuple[str, str, "_Runner"]:
         if wish not in DEVICES:
             raise ConfigurationError(f"Device is {wish!r}; expected one of {', '.join(DEVICES)}.")
-        gpu = next((name for name in self._runtime.devices() if name.startswith("GPU")), None)
         cpu = self._start("CPU")
-        if wish == "CPU":
+        if wish == "CPU":  # not even asked for: a GPU's driver may hang or crash where it is only listed
             return "CPU", "The configuration asks for the CPU.", cpu
+        gpu = next((name for name in self._runtime.devices() if name.startswith("GPU")), None)
         if gpu is None:
             found = ", ".join(self._runtime.devices())
             return "CPU", f"OpenVINO finds no GPU here (only {found}).", cpu

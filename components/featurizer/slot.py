@@ -16,14 +16,14 @@ MIN_SIDE = 224
 CAPACITY = MAX_SIDE * MAX_SIDE * 3
 
 
-def open_memory() -> int:
-    """A file descriptor of CAPACITY bytes in RAM that belongs to no path; a child may inherit it."""
+def open_memory(capacity: int = CAPACITY) -> int:
+    """A file descriptor of ``capacity`` bytes in RAM that belongs to no path; a child may inherit it."""
     if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("lookalike-frame")
+        fd = os.memfd_create("lookalike")
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
-    os.ftruncate(fd, CAPACITY)
+    os.ftruncate(fd, capacity)
     return fd
 
 

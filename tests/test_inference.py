@@ -1,0 +1,325 @@
+"""The inference in a child process: same vectors, watched, killed, replaced; and when a GPU is left alone."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cameras import scene, wait_for
+
+from components.core.errors import UnavailableError
+from components.featurizer.embedder import Embedder
+from components.featurizer.inference import Deadlines, Inference
+from components.featurizer.qualification import pictures
+from components.featurizer.strikes import Strikes
+from tests.inference_faults import PROGRAM, Orders
+
+SHORT = Deadlines(cpu_start_s=30.0, gpu_start_s=30.0, embed_s=1.0)
+
+
+@contextlib.contextmanager
+def inference(model, wish="CPU", **options):
+    """A running inference, and what it says of its health in ``said``."""
+    said = []
+    options = {"stop": threading.Event(), "deadlines": SHORT, "first_pause_s": 0.05, **options}
+    running = Inference(model, wish, on_health=said.append, **options)
+    running.said = said
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def embed_when_possible(running, image=None):
+    """A vector as soon as there is one."""
+
+    def attempt():
+        with contextlib.suppress(UnavailableError):
+            return [running.embed(scene(1) if image is None else image)]
+        return []
+
+    return wait_for(attempt, 30)[0]
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    return Embedder(model, device="CPU")
+
+
+@pytest.fixture
+def orders(tmp_path):
+    given = Orders(tmp_path / "orders")
+    given.give()
+    return given
+
+
+def posing(orders):
+    return (PROGRAM, str(orders.path))
+
+
+# --- the same work in another process
+
+
+def test_vectors_are_those_of_the_embedder_in_this_process(model, reference):
+    images = [*pictures(224)[:3], scene(1), scene(2, 1920, 1080), scene(3, 64, 200)]
+    with inference(model) as running:
+        assert (running.device, running.device_reason) == ("CPU", "The configuration asks for the CPU.")
+        assert running.model_digest == model.digest
+        for image in images:
+            assert np.array_equal(running.embed(image), reference.embed(image))
+        first = running.embed(images[0])
+        kept = first.copy()
+        running.embed(images[1])
+        assert np.array_equal(first, kept)
+        assert running.said == [""]
+
+
+def test_several_threads_get_the_vectors_of_their_own_pictures(model, reference):
+    images = pictures(224)[:6] * 3
+    with inference(model) as running, ThreadPoolExecutor(4) as pool:
+        for image, found in zip(images, pool.map(running.embed, images), strict=True):
+            assert np.array_equal(found, reference.embed(image))
+
+
+def test_what_is_no_picture_is_refused_and_costs_no_child(model):
+    with inference(model) as running:
+        before = running.pids
+        with pytest.raises(ValueError, match="A picture must be uint8"):
+            running.embed(np.zeros((9, 9), np.uint8))
+        running.embed(scene(1))
+        assert running.pids == before
+
+
+def test_a_model_that_cannot_be_loaded_is_told_at_once_and_leaves_nothing(model):
+    before = threading.active_count()
+    wrong = dataclasses.replace(model, xml=model.xml[: len(model.xml) // 2])
+    with pytest.raises(UnavailableError, match="cannot run"):
+        Inference(wrong, "CPU", stop=threading.Event())
+    assert threading.active_count() == before
+
+
+# --- hang, crash, garbage
+
+
+@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_hangs_or_crashes_is_replaced(model, reference, blow):
+    with inference(model) as running:
+        (before,) = running.pids
+        os.kill(before, blow)
+        with pytest.raises(UnavailableError, match="no answer within 1 s" if blow == signal.SIGSTOP else "ended"):
+            for _ in range(100):
+                running.embed(scene(1))
+        wait_for(lambda: any(running.said))
+        assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
+        assert not is_running(before)
+        assert running.said[-1] == ""
+
+
+def test_a_child_that_ends_while_nobody_embeds_is_replaced(model):
+    with inference(model) as running:
+        (before,) = running.pids
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: running.device == "CPU" and running.pids and running.pids != [before])
+        running.embed(scene(1))
+
+
+@pytest.mark.parametrize("order", ["nan", "long", "short", "raise", "crash", "hang"])
+def test_garbage_is_never_given_and_its_child_is_replaced(model, reference, orders, order):
+    with inference(model, program=posing(orders)) as running:
+        (before,) = running.pids
+        orders.give(**{"CPU-infer": order})
+        with pytest.raises(UnavailableError):
+            running.embed(scene(1))
+        orders.give()
+        assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
+        assert not is_running(before)
+
+
+def test_while_a_child_is_replaced_the_reason_is_told(model, orders):
+    with inference(model, program=posing(orders)) as running:
+        orders.give(**{"CPU-compile": "hang"})
+        os.kill(running.pids[0], signal.SIGKILL)
+        wait_for(lambda: running.device == "none")
+        assert "ended by itself" in running.device_reason
+        with pytest.raises(UnavailableError, match="ended by itself"):
+            running.embed(scene(1))
+
+
+# --- the GPU
+
+
+def test_a_gpu_takes_over_from_the_cpu_once_it_has_qualified(model, orders):
+    with inference(model, "AUTO", program=posing(orders)) as running:
+        running.embed(scene(1))
+        wait_for(lambda: running.device == "GPU")
+        assert running.device_reason == "The GPU gives the same embeddings as the CPU."
+        running.embed(scene(1))
+        assert len(running.pids) == 1
+
+
+def test_a_machine_without_a_gpu_stays_on_the_cpu(model, orders):
+    orders.give(list="none")
+    with inference(model, "AUTO", program=posing(orders)) as running:
+        wait_for(lambda: "finds no GPU here (only CPU)" in running.device_reason)
+        assert (running.device, running.said, len(running.pids)) == ("CPU", [""], 1)
+
+
+def test_a_wish_for_the_cpu_does_not_even_list_the_gpu(model, orders):
+    orders.give(list="crash")
+    with inference(model, "CPU", program=posing(orders)) as running:
+        running.embed(scene(1))
+        assert running.device == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"GPU-compile": "hang"}, "not ready on AUTO within 3 s"),
+        ({"GPU-compile": "crash"}, "ended by itself (exit code -11)"),
+        ({"GPU-infer": "alike"}, "all alike"),
+        ({"GPU-infer": "other"}, "differ from the CPU's"),
+        ({"list": "crash"}, "ended by itself (exit code -11)"),
+    ],
+)
+def test_a_gpu_that_fails_twice_rests_and_may_try_again(model, orders, fault, reason):
+    orders.give(**fault)
+    options = {"deadlines": dataclasses.replace(SHORT, gpu_start_s=3.0), "strikes": Strikes(rest_s=2.0)}
+    with inference(model, "AUTO", program=posing(orders), **options) as running:
+        wait_for(lambda: "failed too often" in running.device_reason)
+        assert reason in running.device_reason
+        running.embed(scene(1))
+        assert (running.device, running.said) == ("CPU", [""])
+        orders.give()
+        wait_for(lambda: running.device == "GPU")
+
+
+@pytest.mark.parametrize("order", ["hang", "crash", "nan"])
+def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, reference, orders, order):
+    with inference(model, "AUTO", program=posing(orders)) as running:
+        wait_for(lambda: running.device == "GPU")
+        orders.give(**{"GPU-infer": order})
+        with pytest.raises(UnavailableError):
+            running.embed(scene(1))
+        assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
+        assert running.device == "CPU"
+        orders.give()
+        wait_for(lambda: running.device == "GPU", 40)
+        assert running.said[-1] == ""
+
+
+# --- the end
+
+
+def test_stop_ends_everything_even_in_a_hang(model, orders):
+    stop = threading.Event()
+    with inference(model, "AUTO", stop=stop, program=posing(orders)) as running:
+        orders.give(**{"GPU-compile": "hang", "CPU-infer": "hang"})
+        caught = []
+        embedding = threading.Thread(target=lambda: caught.append(failure(running)))
+        embedding.start()
+        pids = running.pids
+        stop.set()
+        embedding.join(10)
+        running.close()
+        assert not embedding.is_alive()
+        assert len(caught) == 1
+        assert not any(map(is_running, pids))
+
+
+def failure(running):
+    try:
+        while True:
+            running.embed(scene(1))
+    except UnavailableError as error:
+        return str(error)
+
+
+def test_stop_ends_the_wait_for_the_first_child(model, orders):
+    orders.give(**{"CPU-compile": "hang"})
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    with pytest.raises(UnavailableError, match="stopped"):
+        Inference(model, "CPU", stop=stop, program=posing(orders))
+
+
+def test_a_closed_inference_says_so(model):
+    with inference(model) as running:
+        (pid,) = running.pids
+    assert not is_running(pid)
+    with pytest.raises(UnavailableError):
+        running.embed(scene(1))
+
+
+PARENT = """
+import sys, threading, time
+from pathlib import Path
+from components.featurizer.inference import Inference
+from components.featurizer.model import read_model_dir
+running = Inference(read_model_dir(Path(sys.argv[1])), "CPU", stop=threading.Event())
+print(*running.pids, flush=True)
+time.sleep(600)
+"""
+
+
+def test_no_child_outlives_a_parent_that_is_killed(model, tmp_path):
+    from components.featurizer.model import describe
+
+    for name, data in (("model.xml", model.xml), ("model.bin", model.bin), ("model.json", describe(model))):
+        (tmp_path / name).write_bytes(data)
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE) as parent:
+        child = int(parent.stdout.readline())
+        assert is_running(child)
+        parent.kill()
+    wait_for(lambda: not is_running(child))
+
+
+# --- the rule of the strikes
+
+
+def test_two_failures_within_ten_minutes_are_an_hours_rest():
+    strikes = Strikes()
+    assert not strikes.failed(1000.0)
+    assert not strikes.rests(1000.0)
+    assert strikes.failed(1599.0)
+    assert strikes.rests(1599.0)
+    assert strikes.rests(1599.0 + 3599)
+    assert not strikes.rests(1599.0 + 3600)
+
+
+def test_failures_further_apart_are_forgiven():
+    strikes = Strikes()
+    assert not any(strikes.failed(601.0 * number) for number in range(10))
+
+
+def test_after_the_rest_two_failures_are_needed_again():
+    strikes = Strikes()
+    strikes.failed(0.0)
+    strikes.failed(1.0)
+    assert not strikes.failed(3602.0)
+    assert strikes.failed(3603.0)
+
+
+def test_a_rest_can_be_ordered():
+    strikes = Strikes(rest_s=10)
+    strikes.rest(5.0)
+    assert strikes.rests(14.9)
+    assert not strikes.rests(15.0)
+
+
+def test_time_is_measured_in_the_clock_that_is_passed_in():
+    assert not Strikes().rests(time.monotonic())
