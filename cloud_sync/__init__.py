@@ -1,1 +1,1 @@
-"""The thin cloud side of a device; for now it counts what the device finds."""
+"""The thin cloud side of a device: counts what it finds, and tells the fleet how it is."""

@@ -1,30 +1,83 @@
-"""Joins the counter to the bus."""
+"""Joins the counter and the ways to AWS IoT Core to the bus."""
 
 import logging
 import threading
+from collections.abc import Callable
 
 from cloud_sync.configuration import CloudSyncConfiguration
-from cloud_sync.counter import Counter, status_of
+from cloud_sync.counter import NAME, Counter, status_of
+from cloud_sync.features import Features
+from cloud_sync.relay import Relay, RelaySettings, Uplink
 from components.bus import Bus
 from components.core.errors import MessageError
-from components.core.messages import RESULT_TOPIC, SearchResult, decode
+from components.core.messages import QUERY_TOPIC, RESULT_TOPIC, STATUS_TOPIC, SearchResult, Status, decode
 from components.lifecycle import STATUS_INTERVAL_S, in_background, report_status
 
 log = logging.getLogger(__name__)
 
+STATUS_WINDOW_S = 600.0
+
+
+def legacy_topic(thing: str) -> str:
+    """Where the DeepLens project sent everything."""
+    return f"$aws/things/{thing}/infer"
+
 
 def run(
-    bus: Bus, configuration: CloudSyncConfiguration, stop: threading.Event, status_interval_s: float = STATUS_INTERVAL_S
+    bus: Bus,
+    configuration: CloudSyncConfiguration,
+    stop: threading.Event,
+    *,
+    uplink: Uplink,
+    thing: str,
+    status_interval_s: float = STATUS_INTERVAL_S,
 ) -> None:
-    """Count results until ``stop``; tell the status every few seconds and write the counts to the log now and then."""
-    counter = Counter()
+    """Until ``stop``: count results, tell the fleet how the device ``thing`` is, tell the device how this component is.
+
+    Embeddings are not even heard unless the configuration asks for ``features``.
+    """
+    counter, relay = Counter(), Relay(uplink, thing, NAME, _relay_settings(configuration, thing))
     bus.subscribe(RESULT_TOPIC, lambda payload: _count(counter, payload))
-    check_interval_s = min(0.5, status_interval_s)
-    with in_background(
-        lambda: report_status(bus, lambda: status_of(counter.counts), stop, check_interval_s, status_interval_s)
-    ):
+    bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, payload))
+    features = _features(bus, uplink, configuration, thing)
+    works: list[Callable[[], None]] = [
+        lambda: relay.run(stop),
+        lambda: report_status(
+            bus, lambda: status(counter, relay, features), stop, min(0.5, status_interval_s), status_interval_s
+        ),
+    ]
+    if features is not None:
+        works.append(lambda: features.run(stop))
+    with in_background(*works):
         while not stop.wait(configuration.report_interval_s):
-            log.info("Counted %s.", counter.counts)
+            log.info("Counted %s; told the fleet %s.", counter.counts, relay.figures)
+
+
+def status(counter: Counter, relay: Relay, features: Features | None) -> Status:
+    """How the component is; being offline is no fault of a device that works offline."""
+    more: dict[str, str | int] = {"events": relay.figures.events, "suppressed": relay.figures.suppressed}
+    if relay.figures.problem:
+        more["offline"] = relay.figures.problem[:200]
+    if features is not None:
+        more["features"] = features.sent
+    return status_of(counter.counts, more, "" if features is None else features.problem)
+
+
+def _relay_settings(configuration: CloudSyncConfiguration, thing: str) -> RelaySettings:
+    return RelaySettings(
+        interval_s=configuration.status_interval_s,
+        limit=configuration.status_limit,
+        limit_window_s=STATUS_WINDOW_S,
+        legacy_topic=legacy_topic(thing) if configuration.legacy_topic else None,
+    )
+
+
+def _features(bus: Bus, uplink: Uplink, configuration: CloudSyncConfiguration, thing: str) -> Features | None:
+    if not configuration.features:
+        return None
+    features = Features(uplink, legacy_topic(thing), configuration.features_interval_s)
+    bus.subscribe(QUERY_TOPIC, features.hear)
+    return features
 
 
 def _count(counter: Counter, payload: bytes) -> None:
@@ -32,4 +85,11 @@ def _count(counter: Counter, payload: bytes) -> None:
         counter.add(decode(SearchResult, payload))
     except MessageError as error:
         counter.add_unreadable()
+        log.warning("%s", error)
+
+
+def _hear(relay: Relay, payload: bytes) -> None:
+    try:
+        relay.hear(decode(Status, payload))
+    except MessageError as error:
         log.warning("%s", error)

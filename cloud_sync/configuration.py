@@ -10,3 +10,12 @@ class CloudSyncConfiguration:
     """One deployment's settings."""
 
     report_interval_s: float = setting(60.0, "how often the counts are written to the log", low=1, high=86_400)
+    status_interval_s: float = setting(
+        900.0, "how often a component's status goes to AWS IoT Core though nothing changed", low=10, high=86_400
+    )
+    status_limit: int = setting(
+        10, "at most so many status events of one component in any ten minutes", low=2, high=1_000
+    )
+    legacy_topic: bool = setting(False, "send the DeepLens project's texts on $aws/things/<thing>/infer, too")
+    features: bool = setting(False, "send every embedding as text on $aws/things/<thing>/infer: it leaves the device")
+    features_interval_s: float = setting(1.0, "at most one embedding in so many seconds", low=0.1, high=86_400)

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from components.core.messages import SearchResult, Status
+from components.core.messages import Details, SearchResult, Status
 
 NAME = "cloud_sync"
 
@@ -48,10 +48,13 @@ class Counter:
             return self._counts
 
 
-def status_of(counts: Counts) -> Status:
-    """The counts as the status that is told to everybody; degraded while messages cannot be understood."""
-    reason = ""
+def status_of(counts: Counts, more: Details | None = None, problem: str = "") -> Status:
+    """The counts as the status that is told to everybody; degraded while messages cannot be understood.
+
+    ``more`` details are told with them, and a ``problem`` of another kind.
+    """
+    reason = problem
     if not counts.understands:
         reason = f"{counts.unreadable} results could not be read: deploy the same version of all components."
-    details = {"results": counts.results, "matches": counts.matches, "no_match": counts.no_match}
+    details = {"results": counts.results, "matches": counts.matches, "no_match": counts.no_match, **(more or {})}
     return Status.of(NAME, reason, details=details)

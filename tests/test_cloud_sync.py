@@ -52,14 +52,25 @@ def test_results_of_another_version_make_it_degraded() -> None:
     assert status_of(counter.counts).state == "running", "it understands again"
 
 
+class NoCloud:
+    """AWS IoT Core out of reach."""
+
+    def publish_to_iot_core(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        raise UnavailableError("not connected to IoT Core")
+
+
 class Running:
-    """The component on a bus inside this process."""
+    """The component on a bus inside this process, without a network."""
 
     def __init__(self, bus: LocalBus) -> None:
         self.statuses: list[Status] = []
         self.stop = threading.Event()
         bus.subscribe(STATUS_TOPIC, lambda payload: self.statuses.append(decode(Status, payload)))
-        self.thread = threading.Thread(target=run, args=(bus, CloudSyncConfiguration(), self.stop, 0.02))
+        self.thread = threading.Thread(
+            target=run,
+            args=(bus, CloudSyncConfiguration(), self.stop),
+            kwargs={"uplink": NoCloud(), "thing": "kiosk-1", "status_interval_s": 0.02},
+        )
         self.thread.start()
 
 
@@ -106,12 +117,21 @@ class AwayBus:
 
 def test_component_goes_on_while_the_bus_is_away() -> None:
     bus, stop = AwayBus(), threading.Event()
-    thread = threading.Thread(target=run, args=(bus, CloudSyncConfiguration(), stop, 0.01))
+    thread = threading.Thread(
+        target=run,
+        args=(bus, CloudSyncConfiguration(), stop),
+        kwargs={"uplink": NoCloud(), "thing": "kiosk-1", "status_interval_s": 0.01},
+    )
     thread.start()
     wait_for(lambda: bus.tried > 2, "it tried again")
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_being_offline_is_told_and_is_no_fault(bus: LocalBus, running: Running) -> None:
+    wait_for(lambda: "not connected" in str(running.statuses[-1].details.get("offline")), "it says that it is offline")
+    assert running.statuses[-1].state == "running", "the device works offline"
 
 
 def test_recipe_and_configuration_agree() -> None:
