@@ -126,8 +126,9 @@ def test_process_ends_at_sigterm_even_if_its_work_does_not(tmp_path: Path) -> No
 
 @dataclass
 class Deployed:
-    """All components with a setting that each refuses, on a nucleus that does not restart them for a new one."""
+    """All components with a setting that each refuses, on a nucleus that restarts them for a new one or does not."""
 
+    limits: str
     nucleus: Nucleus
     statuses: dict[str, Status]
 
@@ -141,8 +142,8 @@ WRONG = {
 RECIPES = {"featurizer": "Featurizer", "searcher": "Searcher", "dashboard": "Dashboard", "cloud_sync": "CloudSync"}
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+@pytest.fixture(scope="module", params=["classic", "lite"])
+def deployed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("device")
     places = {"index_dir": str(folder / "index"), "ram_dir": str(folder / "ram")}
     own = {"featurizer": places, "searcher": {"index_dir": places["index_dir"]}, "cloud_sync": {}}
@@ -152,7 +153,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         recipes=ROOT / "recipes",
         source=ROOT,
         python_env=Path(sys.prefix),
-        limits=LIMITS["classic"],
+        limits=LIMITS[request.param],
         overrides={RECIPES[name]: {**own[name], key: wrong} for name, (key, wrong, _, _) in WRONG.items()},
     )
     statuses: dict[str, Status] = {}
@@ -164,7 +165,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with Nucleus(deployment) as nucleus:
         bus = GreengrassBus.from_environment(nucleus.client_environment())
         bus.subscribe(STATUS_TOPIC, keep)
-        yield Deployed(nucleus, statuses)
+        yield Deployed(request.param, nucleus, statuses)
         bus.close()
 
 
@@ -177,7 +178,11 @@ def test_wrong_setting_degrades_a_component_until_it_is_mended_and_ends_none(
     assert (told.state, reason in told.reason) == ("degraded", True), told
     deployed.nucleus.configure(RECIPES[component], {key: good})
     wait_for(lambda: reason not in deployed.statuses[component].reason, f"{component} took the good setting", 30)
-    assert deployed.nucleus.states()[f"com.lookalike.{RECIPES[component]}"].starts == 1
+    assert (
+        deployed.nucleus.states()[f"com.lookalike.{RECIPES[component]}"].starts
+        == {"classic": 1, "lite": 2}[deployed.limits]
+    )
+    assert "refuses to subscribe" not in deployed.statuses[component].reason
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -42,7 +42,7 @@ BOTH = (
 )
 
 
-@pytest.fixture(params=["lite"])
+@pytest.fixture(params=["classic", "lite"])
 def nucleus(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Nucleus]:
     with Nucleus(deployment(tmp_path, *BOTH, limits=request.param)) as running:
         yield running
@@ -156,6 +156,7 @@ def test_request_without_arguments_is_invalid(nucleus: Nucleus) -> None:
 # -- limits
 
 
+@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
 @pytest.mark.parametrize(("size", "passes"), [(7_300, True), (7_301, False), (8_000, False)])
 def test_lite_closes_the_connection_on_a_too_large_message(nucleus: Nucleus, size: int, passes: bool) -> None:
     with client(nucleus.client_environment()) as own:
@@ -175,6 +176,7 @@ def test_classic_takes_a_large_message(nucleus: Nucleus) -> None:
         assert len(heard.get(timeout=5).binary_message.message) == 90_000
 
 
+@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
 @pytest.mark.parametrize("value", [{"list": list(range(43))}, {f"k{n}": n for n in range(24)}])
 def test_lite_loses_a_large_json_message_and_its_subscriptions_silently(
     nucleus: Nucleus, value: dict[str, Any]
@@ -209,6 +211,7 @@ def test_json_is_counted_on_all_levels() -> None:
 # -- configuration
 
 
+@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
 def test_lite_hands_over_every_scalar_of_a_recipe_as_a_string(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment("talker")) as talker:
         assert talker.get_configuration(key_path=["deep"]).value == {"on": "true", "text": "x"}
@@ -229,10 +232,11 @@ def test_setting_that_is_not_there_is_not_found(nucleus: Nucleus) -> None:
 
 def test_changed_configuration_is_read_back_and_told(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment("talker")) as talker:
+        before = talker.get_configuration(key_path=["deep"]).value
         told: queue.Queue[Any] = queue.Queue()
         talker.subscribe_to_configuration_update(key_path=["deep"], on_stream_event=told.put)
         talker.update_configuration(key_path=["deep"], value_to_merge={"text": "y", "new": 1})
-        assert talker.get_configuration(key_path=["deep"]).value == {"on": "true", "text": "y", "new": 1}
+        assert talker.get_configuration(key_path=["deep"]).value == {**before, "text": "y", "new": 1}
         event = told.get(timeout=5).configuration_update_event
         assert (event.component_name, event.key_path) == ("talker", ["deep", "text"])
 
@@ -241,7 +245,7 @@ def test_values_that_stay_are_not_told(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment("talker")) as talker:
         told: queue.Queue[Any] = queue.Queue()
         talker.subscribe_to_configuration_update(key_path=[], on_stream_event=told.put)
-        talker.update_configuration(key_path=[], value_to_merge={"k": "8"})
+        talker.update_configuration(key_path=[], value_to_merge=talker.get_configuration(key_path=["k"]).value)
         talker.update_configuration(key_path=[], value_to_merge={"k": "9"})
         told.get(timeout=5)
         assert told.empty()

@@ -1,7 +1,9 @@
 """recipes/: what is shipped works on both nuclei, and every rule finds its planted error."""
 
-import dataclasses
-from collections.abc import Callable
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +11,40 @@ import pytest
 import yaml
 from nucleus_support import recipe
 
+from cloud_sync.component import legacy_topic
 from cloud_sync.configuration import CloudSyncConfiguration
-from components.core.configuration import from_mapping
+from cloud_sync.status_event import status_topic
+from components.core import messages
 from components.core.errors import ConfigurationError
 from components.featurizer.configuration import FeaturizerConfiguration
-from components.nucleus.access import PUBSUB
-from components.nucleus.limits import LIMITS, as_recipe_values
-from components.nucleus.recipe import MAX_RECIPE_BYTES, RecipeError, in_order, load_recipe, load_recipes, parse_recipe
+from components.nucleus.access import MQTT, PUBSUB
+from components.nucleus.component_rules import TOPICS, setting_problems, topic_problems
+from components.nucleus.recipe import (
+    MAX_RECIPE_BYTES,
+    Recipe,
+    RecipeError,
+    in_order,
+    load_recipe,
+    load_recipes,
+    parse_recipe,
+)
 from components.nucleus.variables import resolve
 from components.searcher.configuration import SearcherConfiguration
 from dashboard.configuration import DashboardConfiguration
 
-RECIPES = Path(__file__).parents[1] / "recipes"
-PREFIX = "com.lookalike."
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "recipes"
+UMBRELLA = "com.lookalike.Lookalike"
+SEARCHER = "com.lookalike.Searcher"
 
-# component: what it publishes, what it subscribes to
-TOPICS = {
-    "Featurizer": ({"lookalike/query", "lookalike/result", "lookalike/status"}, {"lookalike/picture"}),
-    "Searcher": ({"lookalike/result", "lookalike/status"}, {"lookalike/query"}),
-    "Dashboard": ({"lookalike/picture", "lookalike/status"}, {"lookalike/result", "lookalike/status"}),
-    "CloudSync": ({"lookalike/status"}, {"lookalike/result"}),
+PACKAGES = {
+    "com.lookalike.Featurizer": ("components/featurizer", FeaturizerConfiguration),
+    "com.lookalike.Searcher": ("components/searcher", SearcherConfiguration),
+    "com.lookalike.Dashboard": ("dashboard", DashboardConfiguration),
+    "com.lookalike.CloudSync": ("cloud_sync", CloudSyncConfiguration),
 }
+# What lifecycle.py says for every component.
+FOR_ALL = {messages.STATUS_TOPIC}
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -59,7 +74,8 @@ PLANTED: dict[str, tuple[Change, str]] = {
     "no kind of dependency": (lambda d: d["ComponentDependencies"]["other"].pop("DependencyType"), "DependencyType"),
     "two manifests": (lambda d: d["Manifests"].append(d["Manifests"][0]), "one manifest"),
     "no runtime": (lambda d: d["Manifests"][0]["Platform"].pop("runtime"), "lacks runtime"),
-    "classic's runtime": (lambda d: d["Manifests"][0]["Platform"].update(runtime="aws_nucleus"), "wants '*'"),
+    "classic's runtime": (lambda d: d["Manifests"][0]["Platform"].update(runtime="aws_nucleus"), "only '*' is taken"),
+    "lite's runtime": (lambda d: d["Manifests"][0]["Platform"].update(runtime="aws_nucleus_lite"), "only '*' is taken"),
     "capital Run": (lambda d: lifecycle(d).update(Run=lifecycle(d).pop("run")), "write 'run', the case"),
     "no run": (lambda d: lifecycle(d).pop("run"), "lacks run"),
     "run is true, not 'true'": (lambda d: lifecycle(d).update(run=True), "script in quotes"),
@@ -163,32 +179,108 @@ def test_variable_of_a_setting_that_is_not_there_is_refused() -> None:
         resolve("{configuration:/nothing}", {}, {})
 
 
+def shipped(name: str) -> Recipe:
+    return load_recipe(RECIPES / f"{name}.yaml")
+
+
 def test_shipped_recipes_are_good_and_the_umbrella_comes_last() -> None:
-    names = [one.name.removeprefix(PREFIX) for one in load_recipes(RECIPES)]
-    assert sorted(names) == sorted([*TOPICS, "Lookalike"])
-    assert names[-1] == "Lookalike"
+    names = [one.name for one in load_recipes(RECIPES)]
+    assert sorted(names) == sorted([*PACKAGES, UMBRELLA])
+    assert names[-1] == UMBRELLA
 
 
 def test_umbrella_needs_every_other_component() -> None:
-    umbrella = load_recipe(RECIPES / f"{PREFIX}Lookalike.yaml")
-    assert {name.removeprefix(PREFIX) for name in umbrella.dependencies} == set(TOPICS)
+    umbrella = shipped(UMBRELLA)
+    assert set(umbrella.dependencies) == set(PACKAGES)
     assert set(umbrella.dependencies.values()) == {">=1.0.0 <2.0.0"}
     assert umbrella.run == "true"
 
 
-@pytest.mark.parametrize("name", TOPICS)
-def test_component_may_use_its_own_topics_and_no_others(name: str) -> None:
-    shipped = load_recipe(RECIPES / f"{PREFIX}{name}.yaml")
-    granted: dict[str, set[str]] = {}
-    assert list(shipped.configuration["accessControl"]) == [PUBSUB]
-    for policy in shipped.configuration["accessControl"][PUBSUB].values():
-        for operation in policy["operations"]:
-            granted.setdefault(operation, set()).update(policy["resources"])
-    publishes, subscribes = TOPICS[name]
-    assert granted == {
-        "aws.greengrass#PublishToTopic": publishes,
-        "aws.greengrass#SubscribeToTopic": subscribes,
-    }
+@pytest.mark.parametrize("name", PACKAGES)
+def test_component_may_use_the_topics_of_its_code_and_no_others(name: str) -> None:
+    assert list(topic_problems(shipped(name).configuration, TOPICS[name])) == []
+
+
+def topics_in(sources: Iterable[str], calls: str = "") -> set[str]:
+    """The topics of core/messages.py that ``sources`` name; with ``calls``, as the first argument of such a call."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    if calls:
+        made = [node for node in nodes if isinstance(node, ast.Call)]
+        wanted = [call for call in made if re.split(r"[._]", ast.unparse(call.func))[-1] == calls]
+        nodes = [call.args[0] for call in wanted if call.args]
+    names = [node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in nodes]
+    return {getattr(messages, name) for name in names if name.endswith("_TOPIC") and hasattr(messages, name)}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_topics_of_a_component_are_those_that_its_code_names(name: str) -> None:
+    sources = [file.read_text() for file in (ROOT / PACKAGES[name][0]).rglob("*.py")]
+    topics = TOPICS[name]
+    assert topics_in(sources) | FOR_ALL == topics.publishes | topics.subscribes
+    assert topics_in(sources, "publish") <= topics.publishes
+    assert topics_in(sources, "subscribe") <= topics.subscribes
+
+
+def test_topics_of_the_cloud_are_those_that_the_code_makes() -> None:
+    assert TOPICS["com.lookalike.CloudSync"].cloud == {status_topic("+"), legacy_topic("+")}
+
+
+def test_topics_are_found_in_code() -> None:
+    code = "bus.publish(messages.QUERY_TOPIC, b'')\nself._publish(RESULT_TOPIC)\nself.bus.subscribe(STATUS_TOPIC, x)"
+    assert topics_in([code]) == {messages.QUERY_TOPIC, messages.RESULT_TOPIC, messages.STATUS_TOPIC}
+    assert topics_in([code], "publish") == {messages.QUERY_TOPIC, messages.RESULT_TOPIC}
+    assert topics_in([code], "subscribe") == {messages.STATUS_TOPIC}
+
+
+def granted(configuration: dict[str, Any]) -> list[str]:
+    """The topics that the Searcher may publish on."""
+    policies = configuration["accessControl"][PUBSUB]
+    return policies["com.lookalike.Searcher:publish"]["resources"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: granted(c).append("lookalike/picture"), "grants PublishToTopic on lookalike/picture, which the"),
+        (lambda c: granted(c).append("#"), "grants PublishToTopic on #, which"),
+        (lambda c: granted(c).remove("lookalike/result"), "does not grant PublishToTopic on lookalike/result"),
+        (lambda c: c["accessControl"].update(other={}), "grants something of other"),
+        (
+            lambda c: c["accessControl"].update({MQTT: {"x": {"operations": ["*"], "resources": ["a/b"]}}}),
+            "grants PublishToIoTCore on a/b",
+        ),
+        (lambda c: c.pop("accessControl"), "does not grant SubscribeToTopic on lookalike/query"),
+    ],
+)
+def test_planted_error_in_the_topics_is_found(change: Change, words: str) -> None:
+    planted = copy.deepcopy(dict(shipped(SEARCHER).configuration))
+    change(planted)
+    assert words in " ".join(topic_problems(planted, TOPICS[SEARCHER]))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_default_configuration_is_the_components_own(name: str) -> None:
+    assert list(setting_problems(shipped(name).configuration, PACKAGES[name][1])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"poll_interval_s": 0}, "as the classic nucleus hands it over: Setting 'poll_interval_s' is 0;"),
+        ({"poll_interval_s": 0}, "as the lite nucleus hands it over: Setting 'poll_interval_s' is '0';"),
+        ({"annoy": None}, "hands it over: Setting 'annoy' is ''"),
+        ({"anoy": "true"}, "Unknown setting 'anoy'; did you mean 'annoy'?"),
+        ({"poll_interval_s": 2}, "another 'poll_interval_s' than the component's own default, 1.0"),
+    ],
+)
+def test_planted_error_in_the_settings_is_found(changes: dict[str, object], words: str) -> None:
+    planted = {**shipped(SEARCHER).configuration, **changes}
+    assert words in " ".join(setting_problems(planted, SearcherConfiguration))
+
+
+def test_setting_that_the_console_would_not_show_is_found() -> None:
+    planted = {key: value for key, value in shipped(SEARCHER).configuration.items() if key != "annoy"}
+    assert list(setting_problems(planted, SearcherConfiguration)) == ["DefaultConfiguration lacks the setting 'annoy'."]
 
 
 def test_all_shipped_components_have_the_same_version_and_publisher() -> None:
@@ -196,27 +288,8 @@ def test_all_shipped_components_have_the_same_version_and_publisher() -> None:
     assert {(d["ComponentVersion"], d["ComponentPublisher"]) for d in documents} == {("1.0.0", "Lookalike")}
 
 
-@pytest.mark.parametrize("name", TOPICS)
+@pytest.mark.parametrize("name", PACKAGES)
 def test_installation_needs_no_network(name: str) -> None:
-    install = load_recipe(RECIPES / f"{PREFIX}{name}.yaml").install or ""
+    install = shipped(name).install or ""
     assert "--no-index" in install
     assert "{work:path}/venv" in install
-
-
-CONFIGURATIONS = {
-    "com.lookalike.Featurizer": FeaturizerConfiguration,
-    "com.lookalike.Searcher": SearcherConfiguration,
-    "com.lookalike.Dashboard": DashboardConfiguration,
-    "com.lookalike.CloudSync": CloudSyncConfiguration,
-}
-
-
-@pytest.mark.parametrize("limits", ["classic", "lite"])
-@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
-def test_default_configuration_is_the_components_own(name: str, limits: str) -> None:
-    recipe = next(recipe for recipe in load_recipes(RECIPES) if recipe.name == name)
-    handed_over = as_recipe_values(LIMITS[limits], dict(recipe.configuration))
-    cls = CONFIGURATIONS[name]
-    assert from_mapping(cls, handed_over) == cls()
-    named = {field.name for field in dataclasses.fields(cls)}
-    assert set(handed_over) - {"accessControl"} == named, "the console shows every setting"

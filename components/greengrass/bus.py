@@ -27,8 +27,8 @@ class GreengrassBus:
     """``Bus`` over the nucleus's IPC; handlers run one after the other on one thread of their own.
 
     When the nucleus goes away it connects again, with growing pauses, and subscribes to everything anew. ``refresh_s``
-    is how long a subscription may be quiet before it is made again; ``poll_s`` is how often the configuration is read
-    for changes of which no notice came.
+    is how long a subscription may be quiet before it is made again, in case that it died silently (see
+    ``Subscriptions``); ``poll_s`` is how often the configuration is read for changes of which no notice came.
     """
 
     def __init__(self, socket_path: str, token: str, *, refresh_s: float = 15.0, poll_s: float = 30.0) -> None:

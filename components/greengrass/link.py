@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2  # type:
 from components.core.errors import UnavailableError
 
 ANSWER_S = 5.0
+# A connection that ends leaves some questions unanswered for ever.
+_GLANCE_S = 0.1
 
 _Answer = concurrent.futures.Future[Any]
 
@@ -32,9 +35,13 @@ class Listener(Protocol):
         """The subscription is over, whoever ended it."""
 
 
+class RefusedError(UnavailableError):
+    """The nucleus answered, and the answer is no."""
+
+
 Close = Callable[[], None]
 Subscribe = Callable[["Link", Listener], Close]
-"""Makes a subscription on a link and gives what ends it; raises UnavailableError."""
+"""Makes a subscription on a link and gives what ends it; raises RefusedError, or UnavailableError: the link is over."""
 
 
 class Connector:
@@ -73,7 +80,7 @@ class Link:
         # No executor: awsiot would start a pool of threads, and deliver out of order.
         self._streams = GreengrassCoreIPCClientV2(self._client, executor=None)
         self.lost = lost
-        """Set once the connection has ended."""
+        """Set once the connection has ended, or was given up."""
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Hand ``payload`` to the nucleus for the components of this device."""
@@ -108,11 +115,26 @@ class Link:
         """End the connection."""
         self._client.close()
 
+    def _wait_for(self, answer: _Answer) -> None:
+        deadline = time.monotonic() + ANSWER_S
+        while not answer.done():
+            if self.lost.is_set():
+                raise UnavailableError("the connection ended")
+            if time.monotonic() >= deadline:
+                raise UnavailableError(f"the nucleus did not answer in {ANSWER_S:g} s")
+            concurrent.futures.wait((answer,), _GLANCE_S)
+        answer.result()
+
+    def _give_up(self) -> None:
+        """A nucleus that does not answer is as good as gone: begin anew, and do not call it a refusal."""
+        self.lost.set()
+        self.close()
+
     def _ask(self, what: str, start: Callable[[], Any], request: Any) -> Any:
         try:
             return _request(start(), request)
         except concurrent.futures.TimeoutError as error:
-            self.close()  # a nucleus that does not answer is as good as gone: begin anew
+            self._give_up()
             raise UnavailableError(f"Could not {what}: the nucleus did not answer in {ANSWER_S:g} s.") from error
         except Exception as error:  # awsiot raises what it likes
             raise UnavailableError(f"Could not {what}: {_describe(error)}.") from error
@@ -130,8 +152,14 @@ class Link:
                 **wanted,
             )
             answer.add_done_callback(answered)
-            answer.result(ANSWER_S)
+            self._wait_for(answer)
+        except model.GreengrassCoreIPCError as error:
+            raise RefusedError(_describe(error)) from error
+        except UnavailableError:
+            self._give_up()
+            raise
         except Exception as error:  # awsiot raises what it likes
+            self._give_up()
             raise UnavailableError(_describe(error)) from error
         close: Close = operation.close
         return close

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from components.bus import Handler
 from components.core.errors import UnavailableError
-from components.greengrass.link import Close, Link, Subscribe
+from components.greengrass.link import Close, Link, RefusedError, Subscribe
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,12 @@ class _Stream:
 class Subscriptions:
     """All subscriptions of a bus. One of the nuclei drops some silently: what is quiet for ``refresh_s`` is made again.
 
+    So one that died is back ``refresh_s`` after its last message at the latest, and one second more for ``tend`` to
+    come by. No heartbeat is needed for that. Each subscription dies for itself: a heartbeat would have to travel on
+    every topic, would need somebody with the permission to publish on each, and would wake every subscriber; and where
+    it fails to come, its sender may be what died. To make a quiet one anew costs one request, needs no permission
+    but its own, and works whatever the cause; a busy one is alive.
+
     ``on_closed`` is called when one has ended and ``tend`` should be.
     """
 
@@ -140,10 +146,14 @@ class Subscriptions:
             stream = _Stream(subscription, self._streams, self._deliveries, self._on_closed)
             subscription.close = subscription.subscribe(link, stream)
             subscription.refused = False
-        except UnavailableError as error:
+        except RefusedError as error:
             if not subscription.refused:
-                log.warning("Could not subscribe to %s: %s; trying again.", subscription.name, error)
-            subscription.refused = not link.lost.is_set()
+                log.warning("The nucleus refuses to subscribe to %s: %s; trying again.", subscription.name, error)
+            subscription.refused = True
+            return
+        except UnavailableError as error:
+            log.warning("Could not subscribe to %s: %s; connecting again.", subscription.name, error)
+            subscription.refused = False
             return
         finally:
             subscription.tried.set()

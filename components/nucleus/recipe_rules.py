@@ -126,8 +126,8 @@ def _manifests(value: object) -> Iterator[str]:
 
 def _platform(value: object) -> Iterator[str]:
     yield from _keys(value, {"os", "runtime", "architecture"}, "Platform", ("os", "runtime"))
-    if isinstance(value, dict) and value.get("runtime", "*") not in ("*", "aws_nucleus_lite"):
-        yield f"Platform has the runtime {value['runtime']!r}; the lite nucleus wants '*' (or aws_nucleus_lite)."
+    if isinstance(value, dict) and value.get("runtime", "*") != "*":
+        yield f"Platform has the runtime {value['runtime']!r}; only '*' is taken by both nuclei."
 
 
 def _lifecycle(value: object) -> Iterator[str]:
