@@ -12,17 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx_networks
 import pytest
 from cameras import scene, wait_for
 
 from components.core.errors import UnavailableError
 from components.featurizer.embedder import Embedder
 from components.featurizer.inference import Deadlines, Inference
+from components.featurizer.model import Preprocessing, describe
 from components.featurizer.qualification import pictures
 from components.featurizer.strikes import Strikes
+from index_builder.model import make_from_onnx
 from tests.inference_faults import PROGRAM, Orders
 
-SHORT = Deadlines(cpu_start_s=30.0, gpu_start_s=30.0, embed_s=1.0)
+SHORT = Deadlines(cpu_start_s=30.0, gpu_start_s=30.0, embed_s=0.5)
 
 
 @contextlib.contextmanager
@@ -54,6 +57,13 @@ def embed_when_possible(running, image=None):
         return []
 
     return wait_for(attempt, 30)[0]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network of one convolution: here the way counts, and every child compiles it."""
+    folder = tmp_path_factory.mktemp("small")
+    return make_from_onnx(onnx_networks.small(folder / "small.onnx"), Preprocessing(), folder / "model")
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +126,12 @@ def test_a_model_that_cannot_be_loaded_is_told_at_once_and_leaves_nothing(model)
 # --- hang, crash, garbage
 
 
-@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_child_that_hangs_or_crashes_is_replaced(model, reference, blow):
     with inference(model) as running:
         (before,) = running.pids
         os.kill(before, blow)
-        with pytest.raises(UnavailableError, match="no answer within 1 s" if blow == signal.SIGSTOP else "ended"):
+        with pytest.raises(UnavailableError, match="no answer within 0.5 s" if blow == signal.SIGSTOP else "ended"):
             for _ in range(100):
                 running.embed(scene(1))
         wait_for(lambda: any(running.said))
@@ -138,7 +148,7 @@ def test_a_child_that_ends_while_nobody_embeds_is_replaced(model):
         running.embed(scene(1))
 
 
-@pytest.mark.parametrize("order", ["nan", "long", "short", "raise", "crash", "hang"])
+@pytest.mark.parametrize("order", ["nan", "short", "raise"])
 def test_garbage_is_never_given_and_its_child_is_replaced(model, reference, orders, order):
     with inference(model, program=posing(orders)) as running:
         (before,) = running.pids
@@ -189,16 +199,13 @@ def test_a_wish_for_the_cpu_does_not_even_list_the_gpu(model, orders):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ({"GPU-compile": "hang"}, "not ready on AUTO within 3 s"),
-        ({"GPU-compile": "crash"}, "ended by itself (exit code -11)"),
-        ({"GPU-infer": "alike"}, "all alike"),
-        ({"GPU-infer": "other"}, "differ from the CPU's"),
+        ({"GPU-compile": "hang"}, "not ready on the GPU within 1.5 s"),
         ({"list": "crash"}, "ended by itself (exit code -11)"),
     ],
 )
 def test_a_gpu_that_fails_twice_rests_and_may_try_again(model, orders, fault, reason):
     orders.give(**fault)
-    options = {"deadlines": dataclasses.replace(SHORT, gpu_start_s=3.0), "strikes": Strikes(rest_s=2.0)}
+    options = {"deadlines": dataclasses.replace(SHORT, gpu_start_s=1.5), "strikes": Strikes(rest_s=1.0)}
     with inference(model, "AUTO", program=posing(orders), **options) as running:
         wait_for(lambda: "failed too often" in running.device_reason)
         assert reason in running.device_reason
@@ -208,11 +215,10 @@ def test_a_gpu_that_fails_twice_rests_and_may_try_again(model, orders, fault, re
         wait_for(lambda: running.device == "GPU")
 
 
-@pytest.mark.parametrize("order", ["hang", "crash", "nan"])
-def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, reference, orders, order):
+def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, reference, orders):
     with inference(model, "AUTO", program=posing(orders)) as running:
         wait_for(lambda: running.device == "GPU")
-        orders.give(**{"GPU-infer": order})
+        orders.give(**{"GPU-infer": "raise"})
         with pytest.raises(UnavailableError):
             running.embed(scene(1))
         assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
@@ -277,8 +283,6 @@ time.sleep(600)
 
 
 def test_no_child_outlives_a_parent_that_is_killed(model, tmp_path):
-    from components.featurizer.model import describe
-
     for name, data in (("model.xml", model.xml), ("model.bin", model.bin), ("model.json", describe(model))):
         (tmp_path / name).write_bytes(data)
     with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE) as parent:

@@ -5,13 +5,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from components.core.errors import UnavailableError
 from components.core.messages import Embedding
 from components.featurizer.frame import Image
+from components.featurizer.gpu_trial import GpuTrial
 from components.featurizer.inference_process import CHILD, InferenceProcess, Task
 from components.featurizer.model import Model
+from components.featurizer.proof import Proof
 from components.featurizer.strikes import Strikes
 from components.pauses import GrowingPause
 
@@ -36,9 +39,9 @@ class Inference:
     """Embeds pictures with one model in a child process; may be used from several threads, and never gives up.
 
     The CPU serves first. With ``wish`` AUTO or GPU, a second child tries the GPU meanwhile (``cache_dir`` keeps what it
-    compiles), and takes over once it has qualified. A GPU that fails is left for the CPU; after as many ``strikes`` as
-    are too many, it rests. ``on_health`` is called with a sentence when nothing can be embedded and with "" when it can
-    again. ``stop`` ends everything; so does ``close``.
+    compiles), and takes over once it has qualified; every ``prove_every_s`` seconds it has to prove itself again. A GPU
+    that fails is left for the CPU; after as many ``strikes`` as are too many, it rests. ``on_health`` is called with a
+    sentence when nothing can be embedded and with "" when it can again. ``stop`` ends everything; so does ``close``.
 
     Raises UnavailableError where the first child cannot do its work.
     """
@@ -55,20 +58,20 @@ class Inference:
         deadlines: Deadlines = Deadlines(),
         strikes: Strikes | None = None,
         first_pause_s: float = 0.5,
+        prove_every_s: float = 15.0,
         program: Sequence[str] = CHILD,
     ) -> None:
         self._task = Task(model, cache_dir=cache_dir, threads=threads, program=program)
         self._wish, self._stop, self._on_health, self._deadlines = wish, stop, on_health, deadlines
-        self._strikes = Strikes() if strikes is None else strikes
+        self._gpu = GpuTrial(self._task, wish, deadlines.gpu_start_s, Strikes() if strikes is None else strikes)
+        self._proof = Proof(self._task.size, prove_every_s)
         self._pause = GrowingPause(first_pause_s, 30.0)
         self._one_at_a_time = threading.Lock()
         self._serving: InferenceProcess | None = None
         self._lost: list[tuple[InferenceProcess, str]] = []
         self._cpu: InferenceProcess | None = None
-        self._gpu: InferenceProcess | None = None
         self._cpu_again_s = 0.0
         self._problem = ""
-        self._gpu_said = "The configuration asks for the CPU." if wish == "CPU" else "The GPU has not been tried yet."
         self._closed, self._wake, self._decided = threading.Event(), threading.Event(), threading.Event()
         # Children die with the thread that started them: this one lives as long as they shall.
         self._keeper = threading.Thread(target=self._keep, name="inference-keeper", daemon=True)
@@ -92,12 +95,12 @@ class Inference:
         serving = self._serving
         if serving is None:
             return self._problem
-        return self._gpu_said if serving.device == "CPU" else serving.reason
+        return self._gpu.said if serving.device == "CPU" else serving.reason
 
     @property
     def pids(self) -> list[int]:
         """The process ids of the children: the one that serves first, then one that tries the GPU."""
-        return [child.pid for child in (self._serving, self._cpu, self._gpu) if child is not None]
+        return [child.pid for child in (self._serving, self._cpu, self._gpu.candidate) if child is not None]
 
     def embed(self, image: Image) -> Embedding:
         """The embedding of a BGR picture of any size: shape (dim,), float32, unit length.
@@ -109,7 +112,7 @@ class Inference:
             if serving is None:
                 raise UnavailableError(self._problem or "The inference has ended.")
             try:
-                return serving.embed(image, self._deadlines.embed_s, self._stop)
+                return self._embed_with(serving, image)
             except UnavailableError as error:
                 self._lose(serving, str(error))
                 raise
@@ -137,7 +140,7 @@ class Inference:
         try:
             while not self._over():
                 self._step(time.monotonic())
-                starting = self._cpu is not None or self._gpu is not None or self._serving is None
+                starting = self._cpu is not None or self._gpu.candidate is not None or self._serving is None
                 self._wake.wait(0.02 if starting else 0.5)
                 self._wake.clear()
         finally:
@@ -145,12 +148,27 @@ class Inference:
 
     def _step(self, now_s: float) -> None:
         with self._one_at_a_time:
-            serving = self._serving
-            if serving is not None and serving.has_ended():
-                self._lose(serving, serving.ended())
+            if self._serving is not None:
+                self._watch(self._serving, now_s)
         self._bury(now_s)
         self._tend_cpu(now_s)
         self._tend_gpu(now_s)
+
+    def _watch(self, serving: InferenceProcess, now_s: float) -> None:
+        """Notice what nobody who embeds would; the lock is held."""
+        problem = ""
+        if serving.has_ended():
+            problem = serving.ended()
+        elif serving.device != "CPU" and self._proof.is_due(now_s):
+            try:
+                problem = self._proof.wrong(partial(self._embed_with, serving), now_s)
+            except UnavailableError as error:
+                problem = str(error)
+        if problem:
+            self._lose(serving, problem)
+
+    def _embed_with(self, child: InferenceProcess, image: Image) -> Embedding:
+        return child.embed(image, self._deadlines.embed_s, self._stop)
 
     def _lose(self, serving: InferenceProcess, problem: str) -> None:
         """``serving`` is of no more use; the lock is held."""
@@ -165,7 +183,7 @@ class Inference:
             lost.close()
             self._report(problem)
             if lost.device != "CPU":
-                self._strike(problem, now_s)
+                self._gpu.failed(problem, now_s)
             else:
                 self._delay_cpu(now_s, steady=now_s - lost.began_s > _STEADY_AFTER_S)
 
@@ -176,7 +194,9 @@ class Inference:
         try:
             if self._cpu is None and now_s >= self._cpu_again_s:
                 self._cpu = InferenceProcess(self._task, "CPU")
-            elif self._cpu is not None and self._is_ready(self._cpu, self._deadlines.cpu_start_s, now_s):
+            elif self._cpu is not None and self._cpu.is_ready(self._deadlines.cpu_start_s, now_s):
+                if self._wish != "CPU":
+                    self._proof.learn(partial(self._embed_with, self._cpu))
                 self._serve(self._cpu)
                 self._cpu = None
         except (UnavailableError, OSError) as error:
@@ -187,45 +207,12 @@ class Inference:
             self._decided.set()
 
     def _tend_gpu(self, now_s: float) -> None:
-        """Try the GPU while the CPU serves."""
-        try:
-            if self._gpu is None and self._may_try_gpu(now_s):
-                self._gpu_said = "The GPU is being prepared; the CPU computes meanwhile."
-                self._gpu = InferenceProcess(self._task, self._wish)
-            elif self._gpu is not None and self._is_ready(self._gpu, self._deadlines.gpu_start_s, now_s):
-                candidate, self._gpu = self._gpu, None
-                self._judge(candidate, now_s)
-        except (UnavailableError, OSError) as error:
-            if self._gpu is not None:
-                self._gpu.close()
-            self._gpu = None
-            self._strike(_sentence(error), now_s)
-
-    def _may_try_gpu(self, now_s: float) -> bool:
+        """Have the GPU serve once it has qualified; it is tried while the CPU serves."""
         serving = self._serving
-        return (
-            self._wish != "CPU" and serving is not None and serving.device == "CPU" and not self._strikes.rests(now_s)
-        )
-
-    def _judge(self, candidate: InferenceProcess, now_s: float) -> None:
-        """A GPU that has qualified serves; otherwise there is a child too many."""
-        if candidate.device != "CPU":
-            self._serve(candidate)
+        qualified = self._gpu.step(now_s, may_begin=serving is not None and serving.device == "CPU")
+        if qualified is not None:
+            self._serve(qualified)
             self._close_cpu()
-            return
-        candidate.close()
-        if candidate.reason.startswith("OpenVINO finds no GPU"):
-            self._gpu_said = candidate.reason
-            self._strikes.rest(now_s)
-        else:
-            self._strike(candidate.reason, now_s)
-
-    def _is_ready(self, child: InferenceProcess, within_s: float, now_s: float) -> bool:
-        if child.is_ready():
-            return True
-        if now_s - child.began_s > within_s:
-            raise UnavailableError(f"The model was not ready on {child.device} within {within_s:g} s.")
-        return False
 
     def _serve(self, child: InferenceProcess) -> None:
         with self._one_at_a_time:
@@ -236,14 +223,6 @@ class Inference:
         self._problem = ""
         self._report("")
         self._decided.set()
-
-    def _strike(self, problem: str, now_s: float) -> None:
-        if self._strikes.failed(now_s):
-            rest_min = self._strikes.rest_s / 60
-            self._gpu_said = f"The GPU failed too often, so the CPU computes for {rest_min:g} min. {problem}"
-        else:
-            self._gpu_said = f"The GPU failed. {problem}"
-        log.warning("%s", self._gpu_said)
 
     def _delay_cpu(self, now_s: float, *, steady: bool = False) -> None:
         if steady:
@@ -262,12 +241,12 @@ class Inference:
 
     def _end(self) -> None:
         # Whoever embeds holds the lock until its deadline; the child's end wakes it up.
-        all_of_them = (self._serving, self._cpu, self._gpu, *(lost for lost, _ in self._lost))
+        all_of_them = (self._serving, self._cpu, self._gpu.candidate, *(lost for lost, _ in self._lost))
         children = [child for child in all_of_them if child is not None]
         for child in children:
             child.kill()
         with self._one_at_a_time:
-            self._serving = self._cpu = self._gpu = None
+            self._serving = self._cpu = self._gpu.candidate = None
         for child in children:
             child.close()
         self._task.close()

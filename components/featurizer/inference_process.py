@@ -79,13 +79,20 @@ class InferenceProcess:
         """The child's process id."""
         return self._process.pid
 
-    def is_ready(self) -> bool:
-        """Whether it can embed by now, on ``device`` for ``reason``; raises UnavailableError where it never will."""
-        if not self._connection.poll(0):
-            return False
-        told = self._answer()
-        self.device, self.reason = str(told.get("device")), str(told.get("reason"))
-        return True
+    def is_ready(self, within_s: float, now_s: float) -> bool:
+        """Whether it can embed by now, on ``device`` for ``reason``.
+
+        Raises UnavailableError where it never will, or not ``within_s`` seconds after its start (``now_s`` is the
+        monotonic clock).
+        """
+        if self._connection.poll(0):
+            told = self._answer()
+            self.device, self.reason = str(told.get("device")), str(told.get("reason"))
+            return True
+        if now_s - self.began_s > within_s:
+            where = "CPU" if self.device == "CPU" else "GPU"
+            raise UnavailableError(f"The model was not ready on the {where} within {within_s:g} s.")
+        return False
 
     def has_ended(self) -> bool:
         """Whether the child is gone."""
