@@ -2,6 +2,7 @@
 # make test    all checks and tests
 # make lint    ruff and mypy alone
 # make bench   figures of speed and quality
+# make greengrass  what a Greengrass core device runs, into greengrass-build/
 
 CATALOG ?=
 CAMERA ?=
@@ -9,6 +10,7 @@ PORT ?= 8080
 DEMO_SECONDS ?=
 DEMO_ROOT ?= .demo
 TESTS ?= tests
+BUILD ?=
 
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
@@ -16,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench greengrass clean
 
 demo: $(READY)
 	@$(VENV)/bin/python -m components.demo --root "$(DEMO_ROOT)" --port $(PORT) \
@@ -33,6 +35,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks
+
+greengrass: $(READY)
+	@$(VENV)/bin/python -m recipes build $(BUILD)
 
 $(READY): pyproject.toml
 	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || { echo "Python 3.10 to 3.13 with venv is needed," \

@@ -1,0 +1,1 @@
+"""Makes what Greengrass deploys out of the recipes beside this file: ``python -m recipes build``."""

@@ -1,0 +1,426 @@
+"""python -m recipes: what is built can be deployed, installed without a network, published once, and made again."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aws_stub import ACCOUNT, Aws, aws_stub
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from components.core.errors import ConfigurationError, FormatError, UnavailableError
+from recipes.annoy_wheel import environment, find_python, flags_for
+from recipes.archive import write_zip
+from recipes.bill import bill_of, licenses_of, read_wheel
+from recipes.build import PYTHONS, Made, Order, build, table
+from recipes.check import gdk_schema, problems, schema_problems
+from recipes.closure import files_of
+from recipes.gdk_project import write_project
+from recipes.locks import LOCKS, PROFILES, lock_name, pins
+from recipes.parts import RECIPES, ROOT, UMBRELLA, Part, all_parts, chosen
+from recipes.wheels import Wanted, collect
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+EXTRAS = ("featurizer", "searcher", "dashboard", "cloud-sync")
+FOREIGN = {
+    "featurizer": ("dashboard/", "cloud_sync/", "components/searcher/", "components/nucleus/", "index_builder/"),
+    "searcher": ("dashboard/", "cloud_sync/", "components/featurizer/", "components/nucleus/", "index_builder/"),
+    "dashboard": ("cloud_sync/", "components/featurizer/", "components/searcher/", "index_builder/"),
+    "cloud-sync": ("dashboard/", "components/featurizer/", "components/searcher/", "index_builder/"),
+}
+
+
+def cli(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m recipes`` in the source tree."""
+    command = [sys.executable, "-m", "recipes", *map(str, arguments)]
+    return subprocess.run(
+        command, check=False, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **(env or {})}
+    )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def fake_wheel(folder: Path, name: str = "thing", version: str = "1.0", license: str = "MIT") -> Path:
+    about = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: {license}\n"
+    wheel = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    entries: dict[str, Path | bytes] = {
+        f"{name}.py": b"",
+        f"{about}/METADATA": metadata.encode(),
+        f"{about}/WHEEL": wheel.encode(),
+        f"{about}/licenses/LICENSE": b"Do what you like.\n",
+        f"{about}/RECORD": b"",
+    }
+    file = folder / f"{name}-{version}-py3-none-any.whl"
+    write_zip(file, entries, 10**9)
+    return file
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Made]]:
+    """All components without wheels."""
+    out = tmp_path_factory.mktemp("built") / "greengrass-build"
+    return out, build(all_parts(), Order(out, with_wheels=False))
+
+
+def part_of(extra: str) -> Part:
+    return chosen(all_parts(), [extra])[0]
+
+
+def test_the_built_tree_is_what_a_local_deployment_takes(built: tuple[Path, list[Made]]) -> None:
+    out, made = built
+    assert [one.name for one in made][-1] == UMBRELLA
+    for part in all_parts():
+        version = part.recipe.version
+        assert (out / "recipes" / f"{part.name}-{version}.yaml").read_bytes() == part.file.read_bytes()
+        folder = out / "artifacts" / part.name / version
+        wanted = {f"{part.artifact}{end}" for end in (".zip", ".cdx.json", ".licenses.txt")} if part.artifact else set()
+        assert {file.name for file in folder.iterdir()} == wanted
+    # The name that GDK publishes the umbrella by.
+    assert (out / "recipes" / f"{UMBRELLA}.yaml").exists()
+
+
+def test_the_table_names_every_component_with_sizes(built: tuple[Path, list[Made]]) -> None:
+    shown = table(built[1])
+    assert all(part.name in shown and str(part.file.stat().st_size) in shown for part in all_parts())
+    assert "lookalike-searcher.zip" in shown
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_artifact_has_all_the_code_that_it_needs_and_no_other_component(
+    built: tuple[Path, list[Made]], extra: str, tmp_path: Path
+) -> None:
+    part = part_of(extra)
+    with zipfile.ZipFile(built[0] / "artifacts" / part.name / part.recipe.version / f"{part.artifact}.zip") as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path)
+    assert {"LICENSE", "requirements.txt", f"{part.artifact}.cdx.json"} <= set(names)
+    assert not [name for name in names if name.startswith(FOREIGN[extra])]
+    modules = [name.removesuffix(".py").replace("/", ".") for name in names if name.endswith(".py")]
+    script = (
+        "import importlib, sys\n"
+        f"for name in {[name.removesuffix('.__init__') for name in modules]!r}:\n"
+        "    assert importlib.import_module(name).__file__.startswith(sys.path[1]), name\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, check=False, cwd="/", env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_child_process_is_started_by_belongs_to_the_artifact(tmp_path: Path) -> None:
+    for name, text in {
+        "components/__init__.py": "",
+        "components/one/__init__.py": "",
+        "components/one/__main__.py": "from components import two\nNAME = 'components.three'",
+        "components/two.py": "from .four import x",
+        "components/three.py": "",
+        "components/four.py": "import components.five.six",
+        "components/five/__init__.py": "",
+        "components/five/six.py": "",
+        "components/unused.py": "",
+        "components/one/__pycache__/junk.pyc": "",
+        "components/one/.hidden": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = set(files_of("components.one", tmp_path))
+    assert {f"components/{name}.py" for name in ("two", "three", "four", "five/six", "five/__init__")} <= found
+    assert not [name for name in found if "unused" in name or "junk" in name or "hidden" in name]
+
+
+def test_two_builds_are_the_same_bytes(built: tuple[Path, list[Made]], tmp_path: Path) -> None:
+    build(all_parts(), Order(tmp_path / "again", with_wheels=False))
+    assert digests(tmp_path / "again") == digests(built[0])
+
+
+def test_one_component_is_built_alone(tmp_path: Path) -> None:
+    done = cli("build", "--only", "featurizer", "--no-wheels", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "com.lookalike.Featurizer" in done.stdout
+    assert {path.name for path in (tmp_path / "out" / "artifacts").iterdir()} == {"com.lookalike.Featurizer"}
+
+
+def test_a_component_that_is_not_known_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    done = cli("build", "--only", "toaster", "--no-wheels", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: There is no component 'toaster'; known: com.lookalike.")
+
+
+def lock_of(folder: Path, *lines: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "thing.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_wheels_are_taken_by_their_hashes_and_listed_with_them(tmp_path: Path) -> None:
+    wheel = fake_wheel(tmp_path / "house")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    locks = lock_of(tmp_path / "locks", f"thing==1.0 ; python_version < '3.12' \\\n    --hash=sha256:{digest}")
+    wanted = Wanted(PYTHONS, "x86_64", tmp_path / "house", locks)
+    wheels = collect("thing", wanted, tmp_path / "wheels", 10**9)
+    assert [file.name for file in wheels.files] == [wheel.name]
+    assert wheels.requirements.decode() == (
+        f'thing==1.0 ; python_version == "3.10" or python_version == "3.11" \\\n    --hash=sha256:{digest}\n'
+    )
+
+
+def test_a_wheel_with_another_hash_is_refused(tmp_path: Path) -> None:
+    fake_wheel(tmp_path / "house")
+    locks = lock_of(tmp_path / "locks", f"thing==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(UnavailableError, match=r"(?i)do not match the hashes"):
+        collect("thing", Wanted((HERE,), "x86_64", tmp_path / "house", locks), tmp_path / "wheels", 10**9)
+
+
+@pytest.mark.parametrize("line", ["thing==1.0", f"thing>=1 --hash=sha256:{'0' * 64}", "-r other.txt", "thing @ file:x"])
+def test_a_lock_without_exact_versions_and_hashes_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(FormatError, match=r"thing\.txt"):
+        pins("thing", "3.11", "x86_64", lock_of(tmp_path, line))
+
+
+def lock_names() -> list[str]:
+    return [*EXTRAS, *(lock_name(PROFILES[profile][0], profile) for profile in PROFILES), "build"]
+
+
+def test_locks_are_complete_and_name_no_place() -> None:
+    assert {file.stem for file in LOCKS.glob("*.txt")} == set(lock_names())
+    for name in lock_names():
+        assert "/" not in (LOCKS / f"{name}.txt").read_text()
+        for python in PYTHONS:
+            assert pins(name, python, "x86_64")
+
+
+def group_of(extra: str) -> list[Requirement]:
+    """The requirements of a group in pyproject.toml, those of the groups that it names included."""
+    text = (ROOT / "pyproject.toml").read_text()
+    listed = re.search(rf"^{extra} = \[(.*?)\]$", text, re.MULTILINE)
+    assert listed is not None
+    found = []
+    for one in re.findall(r'"([^"]+)"', listed[1]):
+        requirement = Requirement(one)
+        inner = requirement.name == "lookalike"
+        found += [deep for name in requirement.extras for deep in group_of(name)] if inner else [requirement]
+    return found
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_a_lock_fits_what_the_project_says_that_a_component_needs(extra: str, python: str) -> None:
+    for profile in (None, *PROFILES):
+        pinned = {canonicalize_name(pin.name): pin for pin in pins(lock_name(extra, profile), python, "x86_64")}
+        assert "numpy" in pinned
+        for requirement in group_of(extra):
+            assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)].version)
+
+
+def test_the_gen9_profile_pins_the_last_openvino_for_it() -> None:
+    pinned = {pin.name: pin.version for pin in pins(lock_name("featurizer", "gen9"), "3.12", "x86_64")}
+    assert pinned["openvino"] == "2024.6.0"
+    assert lock_name("searcher", "gen9") == "searcher"
+
+
+def test_annoy_is_built_for_the_oldest_cpu_of_the_class() -> None:
+    flags = flags_for("x86_64").split(",")
+    assert [flag for flag in flags if flag.startswith("-march")] == ["-march=x86-64-v2"]
+    assert {"-O3", "-ffast-math", "-DANNOYLIB_MULTITHREADED_BUILD", "-std=c++14", "-fpermissive"} <= set(flags)
+    assert environment(7)["SOURCE_DATE_EPOCH"] == "7"
+    assert "native" not in environment(7)["ANNOY_COMPILER_ARGS"]
+
+
+def test_an_interpreter_that_is_not_here_is_not_found() -> None:
+    assert find_python("3.2") is None
+    assert find_python(HERE) == sys.executable
+
+
+def test_the_bill_names_every_wheel_with_hash_and_license(tmp_path: Path) -> None:
+    read = [read_wheel(fake_wheel(tmp_path, name)) for name in ("beta", "alpha")]
+    bill = json.loads(bill_of("lookalike-x", "1.0.0", read, 10**9))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert [one["name"] for one in bill["components"]] == ["alpha", "beta"]
+    first = bill["components"][0]
+    assert first["purl"].startswith("pkg:pypi/alpha@1.0")
+    assert first["licenses"] == [{"license": {"name": "MIT"}}]
+    assert first["hashes"] == [{"alg": "SHA-256", "content": read[1].sha256}]
+    assert bill_of("lookalike-x", "1.0.0", read[::-1], 10**9) == bill_of("lookalike-x", "1.0.0", read, 10**9)
+    text = licenses_of(read).decode()
+    assert text.index("alpha 1.0: MIT") < text.index("beta 1.0: MIT")
+    assert text.count("Do what you like.") == 2
+
+
+def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x-1-py3-none-any.whl").write_bytes(b"no zip")
+    with pytest.raises(FormatError, match="is no wheel"):
+        read_wheel(tmp_path / "x-1-py3-none-any.whl")
+
+
+def test_version_and_link_are_the_same_everywhere() -> None:
+    assert list(problems(all_parts())) == []
+    assert cli("check").returncode == 0
+
+
+def test_recipes_pass_the_schema_of_gdk() -> None:
+    schema = gdk_schema()
+    if schema is None:
+        pytest.skip("GDK is not installed here")
+    assert list(schema_problems(all_parts(), schema)) == []
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with aws_stub() as served:
+        yield served
+
+
+def test_all_components_are_published_each_after_what_it_needs(built: tuple[Path, list[Made]], aws: Aws) -> None:
+    done = cli("publish", "--out", built[0], env=aws.environment())
+    assert done.returncode == 0, done.stderr
+    created = [line for line in aws.done if line.startswith("create")]
+    assert created[-1] == f"create {UMBRELLA} 1.0.0"
+    assert len(created) == len(all_parts())
+    bucket = f"lookalike-artifacts-eu-central-1-{ACCOUNT}"
+    for part in all_parts():
+        recipe = aws.components[part.name, part.recipe.version]
+        for artifact in recipe["Manifests"][0].get("Artifacts", ()):
+            key = f"{part.name}/{part.recipe.version}/{part.artifact}.zip"
+            assert artifact["URI"] == f"s3://{bucket}/{key}"
+            assert f"{bucket}/{key}" in aws.objects
+            assert aws.done.index(f"upload {key}") < aws.done.index(f"create {part.name} {part.recipe.version}")
+
+
+def test_a_version_that_exists_is_refused_and_nothing_is_published(built: tuple[Path, list[Made]], aws: Aws) -> None:
+    aws.components[UMBRELLA, "1.0.0"] = {}
+    done = cli("publish", "--out", built[0], env=aws.environment())
+    assert done.returncode == 1
+    assert f"{UMBRELLA} 1.0.0 exist already, nothing was published" in done.stderr
+    assert aws.done == []
+    assert cli("publish", "--only", "searcher", "--out", built[0], env=aws.environment()).returncode == 0
+    assert aws.done[-1] == "create com.lookalike.Searcher 1.0.0"
+
+
+def test_a_dry_run_says_what_would_be_done_and_asks_nobody(built: tuple[Path, list[Made]], aws: Aws) -> None:
+    done = cli("publish", "--dry-run", "--out", built[0], env=aws.environment())
+    assert done.returncode == 0, done.stderr
+    assert "would upload lookalike-dashboard.zip" in done.stdout
+    assert done.stdout.rstrip().endswith(f"would create {UMBRELLA} 1.0.0")
+    assert aws.done == []
+
+
+def test_what_is_not_built_cannot_be_published(tmp_path: Path, aws: Aws) -> None:
+    done = cli("publish", "--out", tmp_path, env=aws.environment())
+    assert done.returncode == 1
+    assert "is not built" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_aws_out_of_reach_is_one_sentence(built: tuple[Path, list[Made]], aws: Aws) -> None:
+    nowhere = {**aws.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    done = cli("publish", "--out", built[0], env=nowhere)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: AWS does not know who publishes")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_project_of_one_component_is_made_for_gdk(tmp_path: Path) -> None:
+    write_project(part_of("featurizer"), tmp_path / "project")
+    document = json.loads((tmp_path / "project" / "gdk-config.json").read_text())
+    assert list(document["component"]) == ["com.lookalike.Featurizer"]
+    assert (tmp_path / "project" / "recipe.yaml").resolve() == RECIPES / "com.lookalike.Featurizer.yaml"
+    with pytest.raises(ConfigurationError, match="another recipe"):
+        write_project(part_of("searcher"), tmp_path / "project")
+
+
+def no_network(command: list[str]) -> list[str]:
+    """``command`` in a network namespace of its own, where that is allowed."""
+    inside = ["unshare", "--user", "--map-root-user", "--net"]
+    allowed = (
+        shutil.which("unshare") and subprocess.run([*inside, "true"], check=False, capture_output=True).returncode == 0
+    )
+    return [*inside, *command] if allowed else command
+
+
+@pytest.fixture(scope="module")
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The searcher built in full for this Python."""
+    out = tmp_path_factory.mktemp("searcher") / "greengrass-build"
+    try:
+        build([part_of("searcher")], Order(out, (HERE,)))
+    except UnavailableError as error:
+        pytest.skip(f"the wheels cannot be fetched here: {error}")
+    return out
+
+
+RUN = """
+import sys
+from pathlib import Path
+from nucleus_support import wait_for
+from components.nucleus.deployment import Deployment
+from components.nucleus.nucleus import Nucleus
+
+root = Path(sys.argv[1])
+with Nucleus(Deployment(root=root, recipes=root / "recipes")) as nucleus:
+    log = root / "logs" / "com.lookalike.Searcher.log"
+    wait_for(lambda: log.exists() and "Connected to the nucleus" in log.read_text(), "the searcher runs", 90)
+    assert nucleus.states()["com.lookalike.Searcher"].starts == 1
+"""
+
+
+def test_the_searcher_is_installed_without_a_network_and_runs(
+    searcher: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("n")
+    # A local deployment: nobody unpacks the zip before install.
+    shutil.copytree(searcher / "artifacts", root / "packages" / "artifacts")
+    (root / "recipes").mkdir()
+    shutil.copyfile(part_of("searcher").file, root / "recipes" / "com.lookalike.Searcher.yaml")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = no_network([sys.executable, "-c", RUN, str(root)])
+    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    work = root / "work" / "com.lookalike.Searcher"
+    assert not (work / "lookalike-searcher" / "wheels").exists()
+    check = "import annoy, numpy, sys; print(annoy.__file__.startswith(sys.prefix))"
+    assert subprocess.check_output([work / "venv" / "bin" / "python", "-c", check], text=True) == "True\n"
+
+
+GDK = shutil.which("gdk")
+
+
+@pytest.mark.skipif(GDK is None, reason="GDK is not installed here")
+def test_gdk_itself_builds_and_publishes(tmp_path: Path, aws: Aws, gdk_tree: Callable[[Path], Path]) -> None:
+    tree = gdk_tree(tmp_path)
+    env = {**os.environ, **aws.environment(), "BUILD": "--no-wheels"}
+    for command in ("build", "publish"):
+        done = subprocess.run(
+            ["gdk", "component", command], check=False, cwd=tree, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert aws.done == [f"create {UMBRELLA} 1.0.0"]
+
+
+@pytest.fixture
+def gdk_tree() -> Callable[[Path], Path]:
+    """A copy of the source tree with the environment of this one."""
+
+    def copy(folder: Path) -> Path:
+        tree = folder / "tree"
+        left_out = shutil.ignore_patterns(".*", "__pycache__", "tests", "greengrass-build")
+        shutil.copytree(ROOT, tree, symlinks=True, ignore=left_out)
+        (tree / ".venv" / "bin").mkdir(parents=True)
+        (tree / ".venv" / "bin" / "python").symlink_to(sys.executable)
+        (tree / ".venv" / ".ready").touch()
+        return tree
+
+    return copy
