@@ -405,6 +405,8 @@ def test_publisher_may_publish_our_components_and_nothing_more() -> None:
         assert allows(policy, "greengrass:CreateComponentVersion", f"{components}{name}")
         assert allows(policy, "greengrass:ListComponentVersions", f"{components}{name}")
         assert allows(policy, "s3:PutObject", f"{bucket}/{name}/{recipe.version}/any.zip")
+    for asked in ("s3:ListBucket", "s3:GetBucketLocation"):  # our command and GDK ask whether the bucket is there
+        assert allows(policy, asked, bucket)
     assert not allows(policy, "greengrass:CreateComponentVersion", f"{components}com.example.Other")
     assert not allows(policy, "s3:PutObject", f"{bucket}/index/1.json")
     for actions, resources in statements(policy):
@@ -499,6 +501,11 @@ def test_documents_are_filled_in_as_the_page_says(tmp_path: Path) -> None:
     for file in made:
         assert not set(LONGEST) & set(re.findall(r"[A-Z_]{4,}", file.read_text()))
         json.loads(file.read_text())
+
+
+def test_bucket_of_the_page_is_the_one_that_is_published_to() -> None:
+    (component,) = json.loads((ROOT / "gdk-config.json").read_text())["component"].values()
+    assert f"export BUCKET={component['publish']['bucket']}-$REGION-$ACCOUNT_ID\n" in SCRIPTS
 
 
 def jq(marker: str, data: Any) -> str:
