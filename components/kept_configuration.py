@@ -76,7 +76,9 @@ class KeptConfiguration(Generic[C]):
     def _write(self) -> None:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = dataclasses.asdict(self.current)  # type: ignore[call-overload]  # settings are a dataclass
-        write_whole(self._file, json.dumps(values, indent=1).encode(), durable=True)
+        data = json.dumps(values, indent=1).encode()
+        if not self._file.exists() or self._file.read_bytes() != data:  # a start need not wear out the flash
+            write_whole(self._file, data, durable=True)
 
     def _refuse(self, why: str) -> bool:
         before = self.current

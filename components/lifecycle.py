@@ -152,7 +152,8 @@ def _work_on(bus: ProcessBus, work: Work[C], kept: KeptConfiguration[C], rounds:
 class Rounds:
     """One piece of work after the other, each with an event of its own that ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._ended_at: float | None = None
@@ -170,7 +171,7 @@ class Rounds:
     def end(self) -> None:
         """Have the round end that is under way; another follows."""
         with self._lock:
-            self._ended_at = self._ended_at or time.monotonic()
+            self._ended_at = self._ended_at or self._clock()
             self._stop.set()
 
     def finish(self) -> None:
@@ -181,7 +182,7 @@ class Rounds:
     def overdue(self) -> bool:
         """Whether the round under way was told to end, and has not for too long."""
         ended_at = self._ended_at
-        return ended_at is not None and time.monotonic() - ended_at > 2 * DOWN_WITHIN_S
+        return ended_at is not None and self._clock() - ended_at > 2 * DOWN_WITHIN_S
 
 
 def log_to_stderr() -> None:

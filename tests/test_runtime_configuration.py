@@ -20,7 +20,7 @@ from components.core.errors import UnavailableError
 from components.core.messages import STATUS_TOPIC, Status, decode, encode
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
 from components.kept_configuration import KeptConfiguration
-from components.lifecycle import in_background, keep_working, report_status
+from components.lifecycle import Rounds, in_background, keep_working, report_status
 from components.nucleus.nucleus import Nucleus
 from components.problems import Problems
 
@@ -155,6 +155,7 @@ def test_a_wrong_change_is_refused_with_key_value_and_range_and_the_work_goes_on
         told = bus.wait_for_status(lambda status: status.reason)
         assert (told.component, told.state, told.reason) == ("part", "degraded", GOING_ON)
         assert (len(work.begun), work.ended) == (1, 0)
+        bus.deploy(k="99", accessControl={})
         bus.deploy(k="2")
         bus.wait_for_status(lambda status: status.state == "running")
         assert len(work.begun) == 1
@@ -200,6 +201,15 @@ def test_a_restart_with_a_wrong_configuration_comes_up_with_the_last_good_one(tm
 def test_what_was_kept_is_for_the_component_alone(tmp_path: Path) -> None:
     last_good(tmp_path, {"k": "5"})
     assert stat.S_IMODE((tmp_path / "configuration").stat().st_mode) == 0o700
+
+
+def test_what_is_kept_already_is_not_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "configuration" / "last-good.json"
+    inodes = []
+    for k in ("5", 5, "6"):
+        last_good(tmp_path, {"k": k})
+        inodes.append(file.stat().st_ino)
+    assert inodes[0] == inodes[1] != inodes[2]
 
 
 def test_a_setting_that_a_newer_version_does_not_know_is_left_out_of_what_was_kept(tmp_path: Path) -> None:
@@ -302,6 +312,20 @@ def test_dead_part_is_not_started_again_after_the_block(caplog: pytest.LogCaptur
         lives.get(timeout=5)
     threads = [thread for thread in threading.enumerate() if "_keep_running" in thread.name]
     assert (threads, lives.qsize()) == ([], 0)
+
+
+def test_work_that_does_not_end_for_a_new_configuration_is_noticed() -> None:
+    now = [100.0]
+    rounds = Rounds(clock=lambda: now[0])
+    stop = rounds.begin()
+    rounds.end()
+    assert (stop.is_set(), rounds.overdue()) == (True, False)
+    now[0] += 6.0
+    assert rounds.overdue()
+    assert not rounds.begin().is_set()
+    assert not rounds.overdue()
+    rounds.finish()
+    assert rounds.begin().is_set()
 
 
 def test_a_problem_of_the_bus_is_added_to_the_status(tmp_path: Path) -> None:
