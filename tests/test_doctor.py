@@ -348,7 +348,7 @@ def jpeg() -> bytes:
     image = np.random.default_rng(5).integers(0, 255, (90, 120, 3), np.uint8)
     data = cv2.imencode(".jpg", image)[1].tobytes()
     # As cameras write them: a block of text inside.
-    note = b"<x:xmpmeta>\nGPS 52.5200 N 13.4050 E\nowner Erika Mustermann\n</x:xmpmeta>"
+    note = b"<x:xmpmeta>\nGPS 52.5200 N 13.4050 E\n2024-05-01 12:00:00 owner Erika Mustermann\n</x:xmpmeta>"
     return data[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + data[2:]
 
 
@@ -433,7 +433,12 @@ def test_log_lines_around_a_picture_stay() -> None:
     assert "Mustermann" not in text
 
 
-@pytest.mark.parametrize("cut", [0, 5_000])
+def test_of_a_log_with_other_binary_data_only_its_own_lines_stay() -> None:
+    text = readable_log(b"INFO a: before\n\x00\x01\nowner Erika Mustermann\n\x00\nINFO b: after: RIFF\n")
+    assert text == "INFO a: before\nINFO b: after: RIFF"
+
+
+@pytest.mark.parametrize("cut", [0, 1_000])
 def test_picture_that_the_log_holds_in_part_only_is_taken_out(cut: int) -> None:
     picture = jpeg()
     for part in (picture[cut:], picture[: len(picture) - cut - 1]):

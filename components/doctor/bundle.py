@@ -27,7 +27,7 @@ _MIN_SECRET = 6
 _LOG_LINE = re.compile(
     r"\d{4}-\d\d-\d\d[T ]|\d\d:\d\d:\d\d|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \w|[A-Z][a-z]{2} \d\d "
 )
-_BEGINS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+_BEGINS = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP", re.DOTALL)
 _ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")
 
 
@@ -75,12 +75,12 @@ def readable_log(data: bytes, secrets: Iterable[str] = ()) -> str:
 def _without_pictures(data: bytes) -> bytes:
     """``data`` without what lies between the first beginning and the last end of a picture."""
     ends = [data.rfind(mark) + len(mark) for mark in _ENDS if mark in data]
-    starts = [data.find(mark) for mark in _BEGINS if mark in data]
-    if not starts and not ends:
+    first = _BEGINS.search(data)
+    if first is None and not ends:
         return data
     end = max(ends, default=len(data))
-    start = min([start for start in starts if start < end], default=0)
-    if any(data.find(mark, end) >= 0 for mark in _BEGINS):
+    start = first.start() if first is not None and first.start() < end else 0
+    if _BEGINS.search(data, end):
         end = len(data)  # one that has no end
     return data[:start] + b"\n<a picture was here>\n" + data[end:]
 
