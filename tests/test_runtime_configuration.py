@@ -338,6 +338,14 @@ def test_a_problem_of_the_bus_is_added_to_the_status(tmp_path: Path) -> None:
         bus.wait_for_status(lambda status: status.state == "running")
 
 
+def test_what_the_component_says_itself_stays_beside_the_problem(tmp_path: Path) -> None:
+    bus = DeployedBus({})
+    bus.problem = "the process's"
+    work = Work(lambda own, _: own.publish(STATUS_TOPIC, encode(Status.of("part", "its own"))))
+    with working(bus, work, tmp_path):
+        bus.wait_for_status(lambda status: status.reason == "the process's; its own")
+
+
 def test_a_component_hears_its_own_status_while_the_nucleus_is_away(tmp_path: Path) -> None:
     heard: queue.Queue[Status] = queue.Queue()
     bus = DeployedBus({})
