@@ -29,6 +29,7 @@ from index_builder.model import make_from_onnx
 from tests.inference_faults import PROGRAM, Orders
 
 ROUNDS = 3
+PATIENCE_S = 60.0
 
 
 class Device:
@@ -47,7 +48,7 @@ class Device:
             "AUTO",
             stop=self._stop,
             on_health=lambda problem: self._note("embedder", problem),
-            deadlines=Deadlines(cpu_start_s=30.0, gpu_start_s=2.5, embed_s=0.4),
+            deadlines=Deadlines(cpu_start_s=30.0, gpu_start_s=2.5, embed_s=0.8),
             strikes=Strikes(within_s=60.0, rest_s=0.3),
             first_pause_s=0.05,
             prove_every_s=0.2,
@@ -90,10 +91,10 @@ class Device:
 
     def wait_until_well(self):
         """Wait until the GPU serves, nothing is wrong and queries flow."""
-        wait_for(lambda: self.embedder.device == "GPU", 40)
+        wait_for(lambda: self.embedder.device == "GPU", PATIENCE_S)
         count = len(self.queries)
-        wait_for(lambda: len(self.queries) > count + 3)
-        wait_for(lambda: self.health.reason == "")
+        wait_for(lambda: len(self.queries) > count + 3, PATIENCE_S)
+        wait_for(lambda: self.health.reason == "", PATIENCE_S)
 
     def strike_child(self, blow):
         os.kill(self.embedder.pids[0], blow)
@@ -112,7 +113,7 @@ FAULTS = {
         lambda device: (device.strike_child(signal.SIGSTOP), setattr(device.camera, "mode", "frozen")),
         ("no frame",),
     ),
-    "inference hangs": (lambda device: device.strike_child(signal.SIGSTOP), ("no answer within 0.4 s",)),
+    "inference hangs": (lambda device: device.strike_child(signal.SIGSTOP), ("no answer within 0.8 s",)),
     "gpu gives no numbers, camera frozen": (
         lambda device: (device.orders.give(**{"GPU-infer": "nan"}), setattr(device.camera, "mode", "same")),
         ("not finite", "very same picture"),
@@ -144,7 +145,7 @@ def test_a_fault_is_told_with_its_reason_and_heals(device, number, fault):
     device.told.clear()
     inject(device)
     for reason in reasons:
-        wait_for(lambda reason=reason: device.has_told(reason))
+        wait_for(lambda reason=reason: device.has_told(reason), PATIENCE_S)
     device.orders.give()
     device.camera.mode = "live"
     device.wait_until_well()

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -17,15 +18,20 @@ import pytest
 from cameras import scene, wait_for
 
 from components.core.errors import UnavailableError
+from components.core.generations import ModelRef
+from components.featurizer.active_model import ActiveModel
 from components.featurizer.embedder import Embedder
 from components.featurizer.inference import Deadlines, Inference
 from components.featurizer.model import Preprocessing, describe
 from components.featurizer.qualification import pictures
 from components.featurizer.strikes import Strikes
+from components.store import Store
 from index_builder.model import make_from_onnx
+from tests.generations import items, unit_vectors, write_generation
 from tests.inference_faults import PROGRAM, Orders
 
-SHORT = Deadlines(cpu_start_s=30.0, gpu_start_s=30.0, embed_s=0.5)
+PATIENCE_S = 60.0
+SHORT = Deadlines(cpu_start_s=30.0, gpu_start_s=30.0, embed_s=1.0)
 
 
 @contextlib.contextmanager
@@ -56,7 +62,7 @@ def embed_when_possible(running, image=None):
             return [running.embed(scene(1) if image is None else image)]
         return []
 
-    return wait_for(attempt, 30)[0]
+    return wait_for(attempt, PATIENCE_S)[0]
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +137,10 @@ def test_a_child_that_hangs_or_crashes_is_replaced(model, reference, blow):
     with inference(model) as running:
         (before,) = running.pids
         os.kill(before, blow)
-        with pytest.raises(UnavailableError, match="no answer within 0.5 s" if blow == signal.SIGSTOP else "ended"):
+        with pytest.raises(UnavailableError, match="no answer within 1 s" if blow == signal.SIGSTOP else "ended"):
             for _ in range(100):
                 running.embed(scene(1))
-        wait_for(lambda: any(running.said))
+        wait_for(lambda: any(running.said), PATIENCE_S)
         assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
         assert not is_running(before)
         assert running.said[-1] == ""
@@ -144,7 +150,7 @@ def test_a_child_that_ends_while_nobody_embeds_is_replaced(model):
     with inference(model) as running:
         (before,) = running.pids
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda: running.device == "CPU" and running.pids and running.pids != [before])
+        wait_for(lambda: running.device == "CPU" and running.pids and running.pids != [before], PATIENCE_S)
         running.embed(scene(1))
 
 
@@ -164,7 +170,7 @@ def test_while_a_child_is_replaced_the_reason_is_told(model, orders):
     with inference(model, program=posing(orders)) as running:
         orders.give(**{"CPU-compile": "hang"})
         os.kill(running.pids[0], signal.SIGKILL)
-        wait_for(lambda: running.device == "none")
+        wait_for(lambda: running.device == "none", PATIENCE_S)
         assert "ended by itself" in running.device_reason
         with pytest.raises(UnavailableError, match="ended by itself"):
             running.embed(scene(1))
@@ -176,7 +182,7 @@ def test_while_a_child_is_replaced_the_reason_is_told(model, orders):
 def test_a_gpu_takes_over_from_the_cpu_once_it_has_qualified(model, orders):
     with inference(model, "AUTO", program=posing(orders)) as running:
         running.embed(scene(1))
-        wait_for(lambda: running.device == "GPU")
+        wait_for(lambda: running.device == "GPU", PATIENCE_S)
         assert running.device_reason == "The GPU gives the same embeddings as the CPU."
         running.embed(scene(1))
         assert len(running.pids) == 1
@@ -185,7 +191,7 @@ def test_a_gpu_takes_over_from_the_cpu_once_it_has_qualified(model, orders):
 def test_a_machine_without_a_gpu_stays_on_the_cpu(model, orders):
     orders.give(list="none")
     with inference(model, "AUTO", program=posing(orders)) as running:
-        wait_for(lambda: "finds no GPU here (only CPU)" in running.device_reason)
+        wait_for(lambda: "finds no GPU here (only CPU)" in running.device_reason, PATIENCE_S)
         assert (running.device, running.said, len(running.pids)) == ("CPU", [""], 1)
 
 
@@ -199,32 +205,32 @@ def test_a_wish_for_the_cpu_does_not_even_list_the_gpu(model, orders):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ({"GPU-compile": "hang"}, "not ready on the GPU within 1.5 s"),
+        ({"GPU-compile": "hang"}, "not ready on the GPU within 2.5 s"),
         ({"list": "crash"}, "ended by itself (exit code -11)"),
     ],
 )
 def test_a_gpu_that_fails_twice_rests_and_may_try_again(model, orders, fault, reason):
     orders.give(**fault)
-    options = {"deadlines": dataclasses.replace(SHORT, gpu_start_s=1.5), "strikes": Strikes(rest_s=1.0)}
+    options = {"deadlines": dataclasses.replace(SHORT, gpu_start_s=2.5), "strikes": Strikes(rest_s=1.0)}
     with inference(model, "AUTO", program=posing(orders), **options) as running:
-        wait_for(lambda: "failed too often" in running.device_reason)
+        wait_for(lambda: "failed too often" in running.device_reason, PATIENCE_S)
         assert reason in running.device_reason
         running.embed(scene(1))
         assert (running.device, running.said) == ("CPU", [""])
         orders.give()
-        wait_for(lambda: running.device == "GPU")
+        wait_for(lambda: running.device == "GPU", PATIENCE_S)
 
 
 def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, reference, orders):
     with inference(model, "AUTO", program=posing(orders)) as running:
-        wait_for(lambda: running.device == "GPU")
+        wait_for(lambda: running.device == "GPU", PATIENCE_S)
         orders.give(**{"GPU-infer": "raise"})
         with pytest.raises(UnavailableError):
             running.embed(scene(1))
         assert np.array_equal(embed_when_possible(running), reference.embed(scene(1)))
         assert running.device == "CPU"
         orders.give()
-        wait_for(lambda: running.device == "GPU", 40)
+        wait_for(lambda: running.device == "GPU", PATIENCE_S)
         assert running.said[-1] == ""
 
 
@@ -232,8 +238,8 @@ def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, 
 
 
 def test_stop_ends_everything_even_in_a_hang(model, orders):
-    stop = threading.Event()
-    with inference(model, "AUTO", stop=stop, program=posing(orders)) as running:
+    stop, patient = threading.Event(), dataclasses.replace(SHORT, embed_s=60.0)
+    with inference(model, "AUTO", stop=stop, deadlines=patient, program=posing(orders)) as running:
         orders.give(**{"GPU-compile": "hang", "CPU-infer": "hang"})
         caught = []
         embedding = threading.Thread(target=lambda: caught.append(failure(running)))
@@ -289,7 +295,38 @@ def test_no_child_outlives_a_parent_that_is_killed(model, tmp_path):
         child = int(parent.stdout.readline())
         assert is_running(child)
         parent.kill()
-    wait_for(lambda: not is_running(child))
+    wait_for(lambda: not is_running(child), PATIENCE_S)
+
+
+# --- another model
+
+
+def write_model(store, model, seq):
+    """Generation ``seq``, which brings ``model``."""
+    files = {"model.xml": model.xml, "model.bin": model.bin, "model.json": describe(model)}
+    refs = {name: store.write_object(data) for name, data in files.items()}
+    reference = ModelRef(model.name, model.digest, model.dim, model.license, model.source, refs)
+    write_generation(store, unit_vectors(4, model.dim), items(4), seq=seq, model=reference)
+
+
+def test_a_generation_with_another_model_replaces_the_child(model, tmp_path):
+    other = make_from_onnx(onnx_networks.small(tmp_path / "o.onnx", dim=24), Preprocessing(), tmp_path / "other")
+    store, said = Store(tmp_path / "index"), []
+    make = functools.partial(Inference, wish="CPU", stop=threading.Event())
+    with contextlib.closing(ActiveModel(tmp_path / "index", make, on_health=said.append)) as active:
+        write_model(store, model, 1)
+        active.step()
+        first = active.embedder
+        (before,) = first.pids
+        assert first.embed(scene(1)).shape == (16,)
+        write_model(store, other, 2)
+        active.step()
+        assert said == ["", ""]
+        assert active.embedder.model_digest == other.digest
+        assert active.embedder.embed(scene(1)).shape == (24,)
+        assert not is_running(before)
+        with pytest.raises(UnavailableError):
+            first.embed(scene(1))
 
 
 # --- the rule of the strikes

@@ -240,15 +240,12 @@ class Inference:
         self._on_health(problem)
 
     def _end(self) -> None:
-        # Whoever embeds holds the lock until its deadline; the child's end wakes it up.
-        all_of_them = (self._serving, self._cpu, self._gpu.candidate, *(lost for lost, _ in self._lost))
-        children = [child for child in all_of_them if child is not None]
-        for child in children:
-            child.kill()
         with self._one_at_a_time:
-            self._serving = self._cpu = self._gpu.candidate = None
-        for child in children:
-            child.close()
+            serving, self._serving = self._serving, None
+        for child in (serving, self._cpu, *(lost for lost, _ in self._lost)):
+            if child is not None:
+                child.close()
+        self._gpu.close()
         self._task.close()
 
 

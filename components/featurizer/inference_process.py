@@ -118,13 +118,9 @@ class InferenceProcess:
         self._answer()
         return _checked(self._exchange.vector.copy())
 
-    def kill(self) -> None:
-        """Have the kernel end the child; whoever waits for it is woken up."""
-        self._process.kill()
-
     def close(self) -> None:
         """Kill the child; a driver that hangs in the kernel is left to the kernel."""
-        self.kill()
+        self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1.0)
         self._connection.close()
