@@ -73,7 +73,8 @@ def _build(part: Part, order: Order, epoch: int) -> Made:
             f"{part.artifact}.cdx.json": bill_of(part.artifact, version, read, epoch),
             f"{part.artifact}.licenses.txt": licenses_of(read),
         }
-        entries: dict[str, Path | bytes] = {**files_of(part.module, ROOT), "LICENSE": ROOT / "LICENSE"}
+        code = {name: file for module in part.modules for name, file in files_of(module, ROOT).items()}
+        entries: dict[str, Path | bytes] = {**code, "LICENSE": ROOT / "LICENSE"}
         entries |= {f"wheels/{file.name}": file for file in wheels.files}
         # Python runs pip where it lies, whatever the file is called.
         entries |= dict(zip(("pip.whl",), tools, strict=False))

@@ -12,6 +12,8 @@ from components.nucleus.recipe import Recipe, load_recipes
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes"
 UMBRELLA = "com.lookalike.Lookalike"
+# The doctor travels with the component whose environment has all that it asks about.
+_BESIDE = {"components.featurizer": ("components.doctor",)}
 
 _MODULE = re.compile(r" -m ([\w.]+)\s*\Z")
 
@@ -25,6 +27,11 @@ class Part:
     """The zip's name without its ending, like ``lookalike-searcher``."""
     module: str | None
     """What ``run`` starts, like ``components.searcher``."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What its artifact must be able to start."""
+        return () if self.module is None else (self.module, *_BESIDE.get(self.module, ()))
 
     @property
     def name(self) -> str:
