@@ -1,6 +1,5 @@
 """How often the right item is found on labelled photos, and how faithful the index is to exact search."""
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from components.featurizer.active_model import load_model_of
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
 from components.featurizer.frame import Image
+from components.featurizer.sources.labels import Photo, read_photo_list
 from components.searcher.annoy_index import AnnoyCandidates, build_file
 from components.searcher.index import Index
 from components.searcher.snapshot import Snapshot, load_snapshot
@@ -22,14 +22,6 @@ from components.store import Store
 from index_builder.tuning import SAME_SCORE
 
 RECALL_AT = 10
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo and the item that it shows."""
-
-    path: Path
-    item_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,26 +44,18 @@ class Evaluation:
 
 
 def read_photos(path: Path, use: str | None) -> list[Photo]:
-    """The photos that a CSV file lists (photo, item_id, and use where ``use`` chooses); raises BadContentError."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            wanted = ["photo", "item_id"] + (["use"] if use is not None else [])
-            missing = [name for name in wanted if name not in (reader.fieldnames or [])]
-            if missing:
-                raise BadContentError(f"{path} lacks the column {' and '.join(missing)}: expected {', '.join(wanted)}.")
-            rows = [row for row in reader if use is None or row["use"] == use]
-            if any(not row["photo"] or not row["item_id"] for row in rows):
-                raise BadContentError(f"{path} has a line without photo or item_id: each photo shows one item.")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadContentError(
-            f"{path} cannot be read as a list of photos ({reason}): give a CSV file with the columns photo and item_id."
-        ) from error
-    if not rows:
+    """The photos that a CSV file lists (photo, item_id, and use where ``use`` chooses), each of one item.
+
+    Raises UnavailableError where the file cannot be read, BadContentError where its content is wrong.
+    """
+    photos = read_photo_list(path, use)
+    if not photos:
         chosen = "" if use is None else f" with use {use!r}"
         raise BadContentError(f"{path} lists no photos{chosen}.")
-    return [Photo(path.parent / row["photo"], row["item_id"]) for row in rows]
+    nothing = [photo.path.name for photo in photos if not photo.item_id]
+    if nothing:
+        raise BadContentError(f"{path} names no item_id for {nothing[0]}: each photo shows one item.")
+    return photos
 
 
 def evaluate(
@@ -79,7 +63,7 @@ def evaluate(
 ) -> Evaluation:
     """Search for every photo in the active generation; raises BadContentError where none of them can be used."""
     snapshot = load_snapshot(store, store.require_active())
-    unknown = sorted({photo.item_id for photo in photos} - set(snapshot.item_of))
+    unknown = sorted({photo.item_id or "" for photo in photos} - set(snapshot.item_of))
     if len(unknown) == len({photo.item_id for photo in photos}):
         raise BadContentError(
             f"None of the photos shows an item of the generation; the first unknown one is {unknown[0]!r}."
@@ -145,7 +129,7 @@ def _recall(snapshot: Snapshot, exact: Index, queries: Vectors) -> float:
     return round(found / wanted, 4) if wanted else 1.0
 
 
-def _rank(found: list[str], item_id: str) -> int:
+def _rank(found: list[str], item_id: str | None) -> int:
     return found.index(item_id) + 1 if item_id in found else MAX_K + 1
 
 

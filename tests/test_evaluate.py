@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.core.errors import BadContentError, FormatError
+from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import ModelRef
 from components.core.items import Item
 from components.core.projection import encode_projection, identity
@@ -18,11 +19,12 @@ from components.core.segments import Vectors
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model, describe
+from components.featurizer.sources.labels import Photo
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder.build import BuildOptions, build
 from index_builder.commands import add_evaluate, run_evaluate
-from index_builder.evaluate import Photo, evaluate, read_photos
+from index_builder.evaluate import evaluate, read_photos
 from tests.generations import write_generation
 
 
@@ -100,8 +102,9 @@ def test_a_generation_without_its_model_is_refused(by_hand: tuple[Store, list[Pa
         ("photo,item\na,b\n", "lacks the column item_id"),
         ("photo,item_id\na,b\n", "lacks the column use"),
         ("photo,item_id,use\na,b,teach\n", "lists no photos with use 'query'"),
-        ("photo,item_id,use\n,b,query\n", "a line without photo or item_id"),
-        ("item_id,use,photo\nb,query\n", "a line without photo or item_id"),
+        ("photo,item_id,use\n,b,query\n", "photos.csv:2 names no photo"),
+        ("item_id,use,photo\nb,query\n", "photos.csv:2 names no photo"),
+        ("photo,item_id,use\na.jpg,,query\n", "names no item_id for a.jpg"),
         ('photo,item_id,use\n"a,b,query\n', "cannot be read as a list of photos"),
         ("photo,item_id,use\ncaf\xe9,b,query\n".encode("latin-1"), "cannot be read as a list of photos"),
     ],
@@ -111,8 +114,13 @@ def test_a_list_of_photos_that_is_wrong_is_refused(tmp_path: Path, text: str | b
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(BadContentError, match=said):
         read_photos(path, "query")
-    with pytest.raises(BadContentError, match="cannot be read as a list of photos"):
-        read_photos(tmp_path / "none.csv", None)
+
+
+def test_a_list_of_photos_that_is_missing_or_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("none.csv", "pipe.csv"):
+        with pytest.raises(UnavailableError, match=f"{name} is not there, or is no file"):
+            read_photos(tmp_path / name, None)
 
 
 def test_only_the_photos_of_one_use_are_read(tmp_path: Path) -> None:

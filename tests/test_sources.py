@@ -249,5 +249,11 @@ def test_missing_and_empty_folders_are_unavailable(tmp_path):
 
 def test_a_table_without_its_columns_is_refused(photos, tmp_path):
     (tmp_path / "photos.csv").write_text("file,label\na.jpg,apple\n")
-    with pytest.raises(BadContentError, match="no column item_id and photo"):
+    with pytest.raises(BadContentError, match="lacks the column photo and item_id"):
         take(f"folder:{photos}", 1)
+
+
+def test_a_table_without_the_column_that_chooses_is_refused(photos, tmp_path):
+    (tmp_path / "photos.csv").write_text("photo,item_id\nphotos/a.jpg,apple\n")
+    with pytest.raises(BadContentError, match="lacks the column use"):
+        take(f"folder:{photos}?use=query", 1)

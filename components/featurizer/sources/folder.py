@@ -52,7 +52,7 @@ class Folder:
                     continue
                 readable = True
                 for _ in range(frames_each):
-                    yield image, photo.label
+                    yield image, photo.item_id
             if not readable:
                 raise UnavailableError(f"None of the {len(photos)} pictures in {self.path} can be read.")
 
