@@ -32,7 +32,11 @@ def result_view(result: SearchResult, catalogs: Catalogs) -> Json:
     return {
         "query_id": result.query_id,
         "decision": result.decision,
+        "cause": result.cause,
         "reason": result.reason,
+        "guidance": result.guidance,
+        "candidates": result.candidates,
+        "showing": result.showing,
         "generation": seq,
         "backend": result.backend,
         "matches": [
@@ -43,7 +47,12 @@ def result_view(result: SearchResult, catalogs: Catalogs) -> Json:
 
 def match_view(match: Match, item: Item | None, seq: int) -> Json:
     """One match; with an item that is not known (yet) it has an id and a score alone."""
-    return {"score": round(match.score, 4), **item_view(item or Item(item_id=match.item_id), seq)}
+    probability = None if match.probability is None else round(match.probability, 3)
+    return {
+        "score": round(match.score, 4),
+        "probability": probability,
+        **item_view(item or Item(item_id=match.item_id), seq),
+    }
 
 
 def item_view(item: Item, seq: int) -> Json:

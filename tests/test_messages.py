@@ -14,9 +14,18 @@ from components.core.errors import MessageError
 from components.core.messages import Match, PictureQuery, Query, SearchResult, Status
 from tests.generations import MODEL, query, unit_vectors
 
-QUERY = query(unit_vectors(1, 1280)[0], filters={"color": ("red", "blue")}, label="tea")
-PICTURE = PictureQuery(query_id="abc123", k=3, filters={"category": ("tea",)})
-RESULT = SearchResult.answering(QUERY, generation=4, decision="match", matches=(Match("a", 0.9), Match("b", 0.25)))
+QUERY = query(
+    unit_vectors(1, 1280)[0], filters={"color": ("red", "blue")}, label="tea", region=(0.1, 0, 0.5, 1), object_index=2
+)
+PICTURE = PictureQuery(query_id="abc123", k=3, filters={"category": ("tea",)}, mode="style")
+RESULT = SearchResult.answering(
+    QUERY,
+    generation=4,
+    decision="ambiguous",
+    candidates=2,
+    showing=7,
+    matches=(Match("a", 0.9, 0.5), Match("b", 0.25, 0.0), Match("c", 0.1)),
+)
 STATUS = Status(component="searcher", state="degraded", reason="no disk", details={"n": 3, "f": 0.5, "ok": True})
 ALL = (QUERY, PICTURE, RESULT, STATUS)
 
@@ -68,6 +77,13 @@ def test_a_field_that_this_version_does_not_know_is_ignored() -> None:
         (Query, "origin", "radio"),
         (Query, "frame_seq", -1),
         (Query, "label", 5),
+        (Query, "region", [0, 0, 1]),
+        (Query, "region", [0.5, 0, 0.6, 1]),
+        (Query, "region", [0, 0, 0, 1]),
+        (Query, "region", "0011"),
+        (Query, "object_index", 8),
+        (Query, "mode", "color"),
+        (PictureQuery, "mode", ""),
         (PictureQuery, "query_id", "../etc/passwd"),
         (SearchResult, "matches", [{"item_id": "a", "score": 10**400}]),
         (SearchResult, "matches", [{"item_id": "a", "score": 1.5}]),
@@ -75,7 +91,13 @@ def test_a_field_that_this_version_does_not_know_is_ignored() -> None:
         (SearchResult, "matches", []),
         (SearchResult, "matches", "ab"),
         (SearchResult, "matches", None),
+        (SearchResult, "matches", [{"item_id": "a", "score": 0.5, "probability": 1.1}, {"item_id": "b", "score": 0}]),
         (SearchResult, "decision", "perhaps"),
+        (SearchResult, "candidates", 1),
+        (SearchResult, "candidates", 4),
+        (SearchResult, "cause", "rain"),
+        (SearchResult, "guidance", "dance"),
+        (SearchResult, "showing", -1),
         (SearchResult, "reason", "x" * 301),
         (SearchResult, "generation", -1),
         (Status, "state", "happy"),

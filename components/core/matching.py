@@ -16,9 +16,11 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class Decision:
-    """``match`` or ``no_match``, with the reason in words where there is none."""
+    """``match``, ``ambiguous`` or ``no_match``, with the cause and the reason in words where there is none."""
 
     kind: str
+    cause: str = ""
+    """One of messages.CAUSES."""
     reason: str = ""
 
 
@@ -36,7 +38,9 @@ def rank(neighbors: Iterable[Neighbor], item_of: Sequence[str], k: int) -> tuple
 def decide(matches: Sequence[Match], min_score: float, *, filtered: bool = False) -> Decision:
     """Whether the best of ``matches`` is one; ``filtered`` says whether the query had filters."""
     if not matches:
-        return Decision("no_match", "no item passes the filters" if filtered else "the catalog holds no item")
+        return Decision(
+            "no_match", "unknown_item", "no item passes the filters" if filtered else "the catalog holds no item"
+        )
     if matches[0].score < min_score:
-        return Decision("no_match", "nothing in the catalog looks like this")
+        return Decision("no_match", "unknown_item", "nothing in the catalog looks like this")
     return Decision("match")

@@ -24,6 +24,7 @@ MAX_K = 50
 MAX_DIM = 2_304  # more would not fit in a message
 MAX_ID_LENGTH = 64
 MAX_REASON = 500
+MAX_OBJECTS = 8
 
 QUERY_TOPIC = "lookalike/query"
 PICTURE_TOPIC = "lookalike/picture"
@@ -33,9 +34,17 @@ STATUS_TOPIC = "lookalike/status"
 Embedding = npt.NDArray[np.float32]
 Filters = Mapping[str, tuple[str, ...]]
 Details = Mapping[str, str | int | float | bool]
+Region = tuple[float, float, float, float]
 
 ORIGINS = ("camera", "upload")
-DECISIONS = ("match", "no_match")
+MODES = ("item", "style")
+"""What is looked for: the same item, or items of the same style."""
+DECISIONS = ("match", "ambiguous", "no_match")
+CAUSES = ("", "nothing_there", "unknown_item", "poor_picture", "unavailable")
+"""Why there is no match: a picture of nothing, an item that is not in the catalog, a picture that is not searched, a
+device that cannot search now."""
+GUIDANCE = ("", "hold_still", "too_dark", "too_blurred", "come_closer")
+"""What the person before the camera can do about a poor picture."""
 STATES = ("starting", "running", "degraded")
 
 
@@ -48,6 +57,13 @@ def _is_number(value: object) -> bool:
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < 2**63
     return isinstance(value, float) and math.isfinite(value)
+
+
+def _is_region(region: object) -> bool:
+    if not isinstance(region, tuple) or len(region) != 4 or not all(map(_is_number, region)):
+        return False
+    left, top, width, height = region
+    return left >= 0 and top >= 0 and width > 0 and height > 0 and left + width <= 1.001 and top + height <= 1.001
 
 
 def _is_count(value: object) -> bool:
@@ -73,6 +89,11 @@ class _Asked:
     inference_ms: float = 0.0
     label: str | None = None
     """The item that the camera really shows, where that is known (synthetic camera, labelled folder); "" if none."""
+    region: Region | None = None
+    """Which part of the frame was searched: left, top, width, height as shares of the frame; None for all of it."""
+    object_index: int = 0
+    """Which of several objects in one frame, 0 for the largest one."""
+    mode: str = "item"
 
     def _check_asked(self, kind: str) -> None:
         _require(_is_id(self.query_id), kind, f"query_id must be 1 to {MAX_ID_LENGTH} characters")
@@ -87,6 +108,15 @@ class _Asked:
             kind,
             "label must be text",
         )
+        _require(
+            self.region is None or _is_region(self.region), kind, "region must be left, top, width, height in 0..1"
+        )
+        _require(
+            _is_count(self.object_index) and self.object_index < MAX_OBJECTS,
+            kind,
+            f"object_index must be 0 to {MAX_OBJECTS - 1}",
+        )
+        _require(self.mode in MODES, kind, f"mode {self.mode!r} is none of {', '.join(MODES)}")
 
 
 def _check_wanted(kind: str, k: object, filters: object) -> None:
@@ -131,27 +161,37 @@ class PictureQuery:
     query_id: str
     k: int = 5
     filters: Filters = field(default_factory=dict)
+    mode: str = "item"
 
     def __post_init__(self) -> None:
+        _require(self.mode in MODES, self.KIND, f"mode {self.mode!r} is none of {', '.join(MODES)}")
         _require(_is_id(self.query_id) and self.query_id.isalnum(), self.KIND, "query_id must be letters and digits")
         _check_wanted(self.KIND, self.k, self.filters)
 
 
 @dataclass(frozen=True)
 class Match:
-    """One item that looks like the query, with its cosine score."""
+    """One item that looks like the query, with its cosine score and the calibrated probability that it is the one."""
 
     item_id: str
     score: float
+    probability: float | None = None
+    """0 to 1; None where the index is not calibrated."""
 
     def __post_init__(self) -> None:
         _require(_is_id(self.item_id), "match", f"item_id must be 1 to {MAX_ID_LENGTH} characters")
         _require(_is_number(self.score) and -1.01 <= self.score <= 1.01, "match", f"score {self.score!r} is no cosine")
+        sure = self.probability is None or (_is_number(self.probability) and 0.0 <= self.probability <= 1.0)
+        _require(sure, "match", f"probability {self.probability!r} is none from 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult(_Asked):
-    """The answer to one query: ``matches``, best first; with ``no_match`` they are the nearest all the same."""
+    """The answer to one query: ``matches``, best first.
+
+    ``ambiguous`` says that one of the first ``candidates`` matches is right; with ``no_match`` the matches are the
+    nearest items all the same.
+    """
 
     KIND: ClassVar[str] = "result"
     model: str
@@ -159,7 +199,15 @@ class SearchResult(_Asked):
     """``seq`` of the index generation that answered; 0 where there was none."""
     decision: str
     reason: str = ""
-    """Why there is no match; "" with a match."""
+    """Why there is no match, in words; "" with a match."""
+    cause: str = ""
+    """The same as one of CAUSES."""
+    guidance: str = ""
+    """One of GUIDANCE, where the picture is poor."""
+    candidates: int = 0
+    """How many of the matches may be the right one: 2 to 4 where the decision is ``ambiguous``."""
+    showing: int = 0
+    """Counts up with every change of what this camera shows; 0 for an uploaded picture."""
     matches: tuple[Match, ...] = ()
     backend: str = "exact"
     """What found the candidates: exact or annoy."""
@@ -173,6 +221,15 @@ class SearchResult(_Asked):
         _require(isinstance(self.backend, str) and len(self.backend) <= 20, self.KIND, "backend must be a short name")
         _require(len(self.matches) <= MAX_K, self.KIND, f"at most {MAX_K} matches")
         _require(self.decision != "match" or bool(self.matches), self.KIND, "a match decision needs a match")
+        _require(self.cause in CAUSES, self.KIND, f"cause {self.cause!r} is none of {', '.join(CAUSES[1:])}")
+        _require(
+            self.guidance in GUIDANCE, self.KIND, f"guidance {self.guidance!r} is none of {', '.join(GUIDANCE[1:])}"
+        )
+        _require(
+            _is_count(self.candidates) and _is_count(self.showing), self.KIND, "candidates, showing must be counts"
+        )
+        chosen = 2 <= self.candidates <= min(4, len(self.matches))
+        _require(self.decision != "ambiguous" or chosen, self.KIND, "an ambiguous decision needs 2 to 4 candidates")
 
     @classmethod
     def answering(cls, query: Query, **answer: Any) -> "SearchResult":
@@ -265,8 +322,10 @@ def decode(cls: type[M], data: bytes) -> M:
             known["embedding"] = _unpack(known.get("embedding"), fields.get("dim"))
         if "filters" in known:
             known["filters"] = {name: _several(values) for name, values in known["filters"].items()}
+        if known.get("region") is not None:
+            known["region"] = _several(known["region"])
         if "matches" in known:
-            known["matches"] = tuple(Match(m["item_id"], m["score"]) for m in known["matches"])
+            known["matches"] = tuple(Match(m["item_id"], m["score"], m.get("probability")) for m in known["matches"])
         return cls(**known)
     except (TypeError, KeyError, AttributeError) as error:
         raise MessageError(f"A {cls.KIND} message lacks a field or has one of the wrong kind: {error}.") from error

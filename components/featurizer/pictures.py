@@ -87,6 +87,7 @@ class Pictures:
             model=embedder.model_digest,
             k=wanted.k,
             filters=wanted.filters,
+            mode=wanted.mode,
         )
 
     def _refuse(self, wanted: PictureQuery, arrived_ns: int, reason: str) -> None:
@@ -99,7 +100,9 @@ class Pictures:
             captured_ns=arrived_ns,
             model=embedder.model_digest if embedder else _NO_MODEL,
             generation=0,
+            mode=wanted.mode,
             decision="no_match",
+            cause="unavailable",
             reason=reason[:300],
         )
         self._publish(messages.RESULT_TOPIC, messages.encode(result))
