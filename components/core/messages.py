@@ -63,7 +63,8 @@ def _is_region(region: object) -> bool:
     if not isinstance(region, tuple) or len(region) != 4 or not all(map(_is_number, region)):
         return False
     left, top, width, height = region
-    return left >= 0 and top >= 0 and width > 0 and height > 0 and left + width <= 1.001 and top + height <= 1.001
+    inside = left >= 0 and top >= 0 and left + width <= 1.001 and top + height <= 1.001
+    return bool(inside and width > 0 and height > 0)
 
 
 def _is_count(value: object) -> bool:
