@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup, SocketDomain, SocketOptions  # type: ignore[import-untyped]
-from awsiot.eventstreamrpc import Connection, LifecycleHandler, MessageAmendment  # type: ignore[import-untyped]
+from awsiot.eventstreamrpc import Connection, LifecycleHandler, MessageAmendment, StreamResponseHandler  # type: ignore[import-untyped]
 from awsiot.greengrasscoreipc import model  # type: ignore[import-untyped]
 from awsiot.greengrasscoreipc.client import GreengrassCoreIPCClient  # type: ignore[import-untyped]
-from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2  # type: ignore[import-untyped]
 
 from components.core.errors import UnavailableError
 
@@ -77,8 +76,6 @@ class Link:
 
     def __init__(self, connection: Connection, lost: threading.Event) -> None:
         self._client = GreengrassCoreIPCClient(connection)
-        # No executor: awsiot would start a pool of threads, and deliver out of order.
-        self._streams = GreengrassCoreIPCClientV2(self._client, executor=None)
         self.lost = lost
         """Set once the connection has ended, or was given up."""
 
@@ -105,11 +102,12 @@ class Link:
 
     def subscribe(self, topic: str, listener: Listener) -> Close:
         """Have ``listener`` hear the messages on ``topic``; gives what ends that."""
-        return self._open(listener, self._streams.subscribe_to_topic_async, topic=topic)
+        return self._open(listener, self._client.new_subscribe_to_topic, model.SubscribeToTopicRequest(topic=topic))
 
     def subscribe_to_configuration(self, listener: Listener) -> Close:
         """Have ``listener`` hear of changes of the component's own configuration, without what changed."""
-        return self._open(listener, self._streams.subscribe_to_configuration_update_async, key_path=[])
+        request = model.SubscribeToConfigurationUpdateRequest(key_path=[])
+        return self._open(listener, self._client.new_subscribe_to_configuration_update, request)
 
     def close(self) -> None:
         """End the connection."""
@@ -139,20 +137,16 @@ class Link:
         except Exception as error:  # awsiot raises what it likes
             raise UnavailableError(f"Could not {what}: {_describe(error)}.") from error
 
-    def _open(self, listener: Listener, start: Callable[..., tuple[_Answer, Any]], **wanted: Any) -> Close:
+    def _open(self, listener: Listener, start: Callable[[StreamResponseHandler], Any], request: Any) -> Close:
         def answered(answer: _Answer) -> None:
             if answer.exception() is None:
                 listener.answered()
 
         try:
-            answer, operation = start(
-                on_stream_event=lambda event: listener.heard(_payload(event)),
-                on_stream_error=lambda error: True,
-                on_stream_closed=listener.closed,
-                **wanted,
-            )
-            answer.add_done_callback(answered)
-            self._wait_for(answer)
+            operation = start(_Events(listener))
+            # Before it is asked: afterwards this might be called on our own thread, behind the first messages.
+            operation.get_response().add_done_callback(answered)
+            self._wait_for(_activate(operation, request))
         except model.GreengrassCoreIPCError as error:
             raise RefusedError(_describe(error)) from error
         except UnavailableError:
@@ -175,7 +169,29 @@ class _Lifecycle(LifecycleHandler):  # type: ignore[misc]  # awsiot has no types
         self._on_lost()
 
 
+class _Events(StreamResponseHandler):  # type: ignore[misc]  # awsiot has no types
+    """Passes what comes on a stream on to its listener; an error on it closes it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def on_stream_event(self, event: Any) -> None:
+        self._listener.heard(_payload(event))
+
+    def on_stream_closed(self) -> None:
+        self._listener.closed()
+
+
 def _request(operation: Any, request: Any) -> Any:
+    try:
+        return _activate(operation, request).result(ANSWER_S)
+    finally:
+        # One nucleus leaves the stream of an answered request open; unclosed, each would cost 5 KB for ever.
+        operation.close()
+
+
+def _activate(operation: Any, request: Any) -> _Answer:
+    """Send the request; gives what the nucleus answers, or why it could not even be asked."""
     answer: _Answer = operation.get_response()
 
     def written(done: _Answer) -> None:
@@ -183,12 +199,8 @@ def _request(operation: Any, request: Any) -> Any:
         if error is not None and not answer.done():
             answer.set_exception(error)
 
-    try:
-        operation.activate(request).add_done_callback(written)
-        return answer.result(ANSWER_S)
-    finally:
-        # One nucleus leaves the stream of an answered request open; unclosed, each would cost 5 KB for ever.
-        operation.close()
+    operation.activate(request).add_done_callback(written)
+    return answer
 
 
 def _payload(event: Any) -> bytes:
