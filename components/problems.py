@@ -12,10 +12,13 @@ _current: contextvars.ContextVar["Problems"] = contextvars.ContextVar("problems"
 
 
 class Problems:
-    """Problems that come and go: noted by whoever notices them, on any thread, and told in one line."""
+    """Problems that come and go: noted by whoever notices them, on any thread, and told in one line.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    ``between`` stands between two problems: a space where each of them is a sentence.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, between: str = "; ") -> None:
+        self._clock, self._between = clock, between
         self._lock = threading.Lock()
         self._noted: dict[str, tuple[str, float | None]] = {}
 
@@ -28,12 +31,19 @@ class Problems:
                 self._noted.pop(concern, None)
 
     @property
+    def concerns(self) -> str:
+        """What is not well, such as ``camera model``; "" when all is."""
+        return " ".join(concern for concern, _ in self._standing())
+
+    @property
     def reason(self) -> str:
         """All problems in one line; "" when all is well."""
+        return self._between.join(problem for _, problem in self._standing())
+
+    def _standing(self) -> list[tuple[str, str]]:
         with self._lock:
-            now = self._clock()
-            told = [self._noted[c] for c in sorted(self._noted)]
-        return "; ".join(problem for problem, until in told if until is None or now < until)
+            now, noted = self._clock(), sorted(self._noted.items())
+        return [(concern, problem) for concern, (problem, until) in noted if until is None or now < until]
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:

@@ -19,12 +19,12 @@ from components.core.messages import Query
 from components.featurizer.capture import Capture
 from components.featurizer.figures import Figures
 from components.featurizer.gate import Gate
-from components.featurizer.health import Health
 from components.featurizer.inference import Deadlines, Inference
 from components.featurizer.model import Preprocessing
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
 from components.featurizer.strikes import Strikes
+from components.problems import Problems
 from index_builder.model import make_from_onnx
 from tests.inference_faults import PROGRAM, Orders
 
@@ -40,7 +40,7 @@ class Device:
         self.orders.give()
         self.camera = PipeCamera(folder / "pipe")
         self.told, self.queries = [], []
-        self.health, self._stop = Health(), threading.Event()
+        self.health, self._stop = Problems(), threading.Event()
         self._bus = LocalBus()
         self._bus.subscribe(messages.QUERY_TOPIC, lambda data: self.queries.append(messages.decode(Query, data)))
         self.embedder = Inference(

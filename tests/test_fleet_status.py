@@ -19,11 +19,11 @@ from cloud_sync.status_event import EARLIEST_WALL_S, MAX_EVENT_BYTES
 from cloud_sync.token_bucket import TokenBucket
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import MAX_MESSAGE_BYTES, QUERY_TOPIC, STATUS_TOPIC, Query, Status, encode
-from components.featurizer.health import Health
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
+from components.problems import Problems
 
 ROOT = Path(__file__).parents[1]
 OWN, INFER = "cloud_sync", "$aws/things/kiosk-1/infer"
@@ -75,7 +75,7 @@ class Fleet:
 
 
 def test_concerns_name_what_is_not_well() -> None:
-    health = Health()
+    health = Problems()
     assert health.concerns == ""
     health.note("model", "The model cannot be read.")
     health.note("camera", "The camera is away.")

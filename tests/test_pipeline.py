@@ -18,10 +18,10 @@ from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
 from components.featurizer.frame import Frame
 from components.featurizer.gate import Gate
-from components.featurizer.health import Health
 from components.featurizer.pictures import FORGOTTEN_AFTER_S, MAX_WAITING, Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
+from components.problems import Problems
 from components.ram import picture_path, preview_path, write_aside
 
 DIGEST = "ab" * 32
@@ -91,7 +91,7 @@ def ram_dir(tmp_path):
 
 
 def pipeline(bus, ram_dir, active=None, **options):
-    parts = {"gate": Gate(10_000), "preview": Preview(ram_dir, "till"), "figures": Figures(), "health": Health()}
+    parts = {"gate": Gate(10_000), "preview": Preview(ram_dir, "till"), "figures": Figures(), "health": Problems()}
     return Pipeline(bus, active or Active(MeanColor()), **{**parts, "camera": "till", **options})
 
 
@@ -127,7 +127,7 @@ def test_a_bus_that_is_away_does_not_end_the_way(ram_dir):
 
 
 def test_an_embedder_that_fails_is_reported_and_the_next_frame_tried(ram_dir):
-    bus, embedder, health = LocalBus(), MeanColor(), Health()
+    bus, embedder, health = LocalBus(), MeanColor(), Problems()
     queries = heard(bus, messages.QUERY_TOPIC, Query)
     road = pipeline(bus, ram_dir, Active(embedder), health=health)
     embedder.broken = True

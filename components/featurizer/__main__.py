@@ -12,7 +12,6 @@ from components.featurizer.capture import Capture
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
 from components.featurizer.gate import Gate
-from components.featurizer.health import Health
 from components.featurizer.inference import Inference
 from components.featurizer.model import Model
 from components.featurizer.pictures import Pictures
@@ -21,6 +20,7 @@ from components.featurizer.preview import Preview
 from components.featurizer.sources import redacted
 from components.greengrass import GreengrassBus
 from components.lifecycle import in_background, report_status, run_component
+from components.problems import Problems
 
 COMPONENT = "featurizer"
 
@@ -28,7 +28,7 @@ COMPONENT = "featurizer"
 def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event) -> None:
     """Until ``stop``: camera -> frame -> embedding -> query."""
     ram_dir = Path(configuration.ram_dir)
-    health, figures = Health(), Figures()
+    health, figures = Problems(between=" "), Figures()
     capture = Capture(
         configuration.source,
         on_health=lambda problem: health.note("camera", problem),
@@ -63,7 +63,7 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
 
 
 def make_embedder(
-    model: Model, configuration: FeaturizerConfiguration, stop: threading.Event, health: Health
+    model: Model, configuration: FeaturizerConfiguration, stop: threading.Event, health: Problems
 ) -> Inference:
     """The embedder of ``model`` as the deployment wants it."""
     return Inference(
@@ -77,7 +77,7 @@ def make_embedder(
 
 
 def status(
-    configuration: FeaturizerConfiguration, active: ActiveModel[Inference], figures: Figures, health: Health
+    configuration: FeaturizerConfiguration, active: ActiveModel[Inference], figures: Figures, health: Problems
 ) -> Status:
     """How the featurizer is now."""
     embedder = active.embedder

@@ -13,8 +13,8 @@ from components.core.messages import Embedding, Query
 from components.featurizer.figures import Figures
 from components.featurizer.frame import Frame, Image, Source
 from components.featurizer.gate import Gate
-from components.featurizer.health import Health
 from components.featurizer.preview import Preview
+from components.problems import Problems
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Pipeline:
         gate: Gate,
         preview: Preview,
         figures: Figures,
-        health: Health,
+        health: Problems,
         camera: str = "camera",
         k: int = 8,
     ) -> None:
