@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.core.messages import Details, Status
-from components.redaction import redacted_text
+from components.core.redaction import redacted_text
 
 VERSION = 1
 MAX_EVENT_BYTES = 4_500

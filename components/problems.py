@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from components.core.configuration import without_secrets
+from components.core.redaction import without_users
 
 _current: contextvars.ContextVar["Problems"] = contextvars.ContextVar("problems")
 
@@ -67,4 +67,4 @@ def in_words(error: BaseException) -> str:
         trace = trace.tb_next
     name = trace.tb_frame.f_code.co_filename.rpartition("/")[2] if trace is not None else ""
     place = f" at {name}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}: {without_secrets(str(error))[:150]}{place}"
+    return f"{type(error).__name__}: {without_users(str(error))[:150]}{place}"

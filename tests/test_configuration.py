@@ -113,3 +113,8 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | s
 def test_no_value_raises_anything_but_the_declared_error(key: str, value: object) -> None:
     with contextlib.suppress(ConfigurationError):
         from_mapping(Example, {key: value})
+
+
+@pytest.mark.parametrize("name", ["api_key", "pwd", "aws_secret", "session_token"])
+def test_value_of_a_secret_name_is_never_shown(name: str) -> None:
+    assert shown(name, "geheim") == "'***'"

@@ -18,6 +18,7 @@ import pytest
 from generations import flip_byte, make_store
 
 from components.core.generations import ModelRef
+from components.core.redaction import redacted_text, redacted_value
 from components.doctor.bundle import MAX_LOG_BYTES, readable_log, write_bundle
 from components.doctor.cameras import check_cameras, read_capability
 from components.doctor.checkup import CHECKS, examine, exit_code
@@ -33,7 +34,6 @@ from components.doctor.machine import (
     check_ram_dir,
 )
 from components.doctor.running import check_components, check_nucleus, check_port
-from components.redaction import redacted_text, redacted_value
 from components.store import Store
 
 ROOT = Path(__file__).parents[1]

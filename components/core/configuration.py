@@ -5,12 +5,12 @@ One nucleus hands over typed values, the other hands over every scalar as a stri
 
 import dataclasses
 import difflib
-import re
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from components.core.errors import ConfigurationError
+from components.core.redaction import IS_SECRET, without_users
 
 T = TypeVar("T")
 
@@ -18,9 +18,6 @@ _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 # Greengrass keeps a component's permissions beside its settings; they are the nucleus's business.
 _NOT_OURS = {"accessControl"}
-_SECRET = re.compile("password|passphrase|secret|token|credential", re.IGNORECASE)
-# From :// to the last @, which a password may hold, too.
-_USER = re.compile(r"://\S*@")
 _MAX_SHOWN = 100
 
 
@@ -55,21 +52,16 @@ def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
     try:
         return cls(**values)
     except (ValueError, TypeError, OverflowError) as error:  # a check of one class that met what it did not expect
-        text = without_secrets(str(error))[:_MAX_SHOWN]
+        text = without_users(str(error))[:_MAX_SHOWN]
         raise ConfigurationError(f"The settings cannot be used: {text}.") from error
 
 
 def shown(key: str, value: object) -> str:
     """``value`` of the setting ``key`` for a log or a status: short, without passwords."""
-    if _SECRET.search(key):
+    if IS_SECRET.search(key):
         return "'***'"
-    text = without_secrets(repr(value))
+    text = without_users(repr(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
-
-
-def without_secrets(text: str) -> str:
-    """``text`` without the user's name and password of an address in it."""
-    return _USER.sub("://***@", text)
 
 
 def _coerce(key: str, value: object, kind: type, allowed: Mapping[str, Any]) -> object:

@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from components.core.redaction import IS_SECRET, redacted_text, redacted_value
 from components.doctor.finding import Device, Finding
 from components.doctor.running import ask_dashboard
 from components.files import write_whole
-from components.redaction import IS_SECRET, redacted_text, redacted_value
 
 LOG_FOLDERS = (Path("/greengrass/v2/logs"), Path("/var/log/greengrass"))
 MAX_LOG_BYTES, MAX_LOGS_BYTES = 256 * 1024, 8 * 2**20

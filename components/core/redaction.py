@@ -11,13 +11,14 @@ _SENSITIVE = (
 IS_SECRET = re.compile(_SENSITIVE, re.IGNORECASE)
 """Finds a word in the name of a setting or variable whose value is secret."""
 
+# Greedy to the last @: a password may hold one.
+_USER_OF_ADDRESS = (re.compile(r"://\S{0,500}@"), "://***@")
 _MANY_NUMBERS = 12
 _LONGEST_LINE = 4_000
 _VECTOR = r"(?<![-+.\deE])(?:[-+.\deE]+[,;\s]+){12,}[-+.\deE]*"
 _RULES = (
     (re.compile(r"-----BEGIN [^-]{1,40}-----.*?(?:-----END [^-]{1,40}-----|\Z)", re.DOTALL), "***"),
-    # Greedy to the last @: a password may hold one.
-    (re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s\"'<>]{0,500}@"), r"\1***@"),
+    _USER_OF_ADDRESS,
     (re.compile(r"([?&][\w.~-]{1,40}=)[^&\s\"'<>]+"), r"\1***"),
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     (
@@ -41,6 +42,12 @@ _RULES = (
     (re.compile(r"[A-Za-z0-9_=-]{65,}"), "<data>"),
 )
 _BINARY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\udc80-\udcff]")
+
+
+def without_users(text: str) -> str:
+    """``text`` without the user's name and password of an address in it, otherwise as it is."""
+    pattern, instead = _USER_OF_ADDRESS
+    return pattern.sub(instead, text)
 
 
 def redacted_text(text: str, secrets: Iterable[str] = ()) -> str:
