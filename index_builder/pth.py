@@ -4,6 +4,7 @@ The layout is five pickles (magic, protocol, system info, the state dict, the st
 key, an int64 count and the raw little-endian data.
 """
 
+import hashlib
 import io
 import math
 from pathlib import Path
@@ -22,14 +23,21 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
 
-def read_pth(path: Path) -> dict[str, Array]:
-    """The tensors of the file at ``path``, by name; raises UnavailableError, or FormatError for any other layout."""
+def read_pth(path: Path, sha256: str | None = None) -> dict[str, Array]:
+    """The tensors of the file at ``path``, by name; raises UnavailableError, or FormatError for any other layout.
+
+    With ``sha256`` (in hex), a file that has another is refused before anything in it is looked at.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise FormatError(f"{path} is larger than {MAX_FILE_BYTES} bytes; expected the weights of a small network.")
         data = path.read_bytes()
     except OSError as error:
         raise UnavailableError(f"Cannot read the weights {path}: {error.strerror}.") from error
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise FormatError(
+            f"{path} is not the expected file of weights: its sha256 is another; take the original again."
+        )
     return parse_pth(data, str(path))
 
 

@@ -25,7 +25,7 @@ from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
 from components.featurizer.strikes import Strikes
 from components.problems import Problems
-from index_builder.model import make_from_onnx
+from index_builder.model import make_model
 from tests.inference_faults import PROGRAM, Orders
 
 ROUNDS = 3
@@ -132,7 +132,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def device(tmp_path_factory) -> Iterator[Device]:
     folder = tmp_path_factory.mktemp("device")
-    model = make_from_onnx(onnx_networks.small(folder / "small.onnx"), Preprocessing(), folder / "model")
+    model = make_model(onnx_networks.small(folder / "small.onnx"), Preprocessing(), folder / "model")
     with Device(folder, model) as running:
         yield running
 

@@ -26,7 +26,7 @@ from components.featurizer.model import Preprocessing, describe
 from components.featurizer.qualification import pictures
 from components.featurizer.strikes import Strikes
 from components.store import Store
-from index_builder.model import make_from_onnx
+from index_builder.model import make_model
 from tests.generations import items, unit_vectors, write_generation
 from tests.inference_faults import PROGRAM, Orders
 
@@ -69,7 +69,7 @@ def embed_when_possible(running, image=None):
 def model(tmp_path_factory):
     """A network of one convolution: here the way counts, and every child compiles it."""
     folder = tmp_path_factory.mktemp("small")
-    return make_from_onnx(onnx_networks.small(folder / "small.onnx"), Preprocessing(), folder / "model")
+    return make_model(onnx_networks.small(folder / "small.onnx"), Preprocessing(), folder / "model")
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +310,7 @@ def write_model(store, model, seq):
 
 
 def test_a_generation_with_another_model_replaces_the_child(model, tmp_path):
-    other = make_from_onnx(onnx_networks.small(tmp_path / "o.onnx", dim=24), Preprocessing(), tmp_path / "other")
+    other = make_model(onnx_networks.small(tmp_path / "o.onnx", dim=24), Preprocessing(), tmp_path / "other")
     store, said = Store(tmp_path / "index"), []
     make = functools.partial(Inference, wish="CPU", stop=threading.Event())
     with contextlib.closing(ActiveModel(tmp_path / "index", make, on_health=said.append)) as active:

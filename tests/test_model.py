@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from components.core.messages import MAX_DIM
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Preprocessing, describe, identity, load_model, read_model_dir
 from index_builder import model_cli
-from index_builder.model import make_default_model, make_from_ir, make_from_onnx
+from index_builder.model import make_default_model, make_model
 
 IMAGENET = Preprocessing(mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375))
 
@@ -66,7 +67,7 @@ def test_weights_are_kept_as_fp16(model):
 
 
 def test_the_same_network_gives_the_same_files_again(model, tmp_path):
-    make_from_onnx(onnx_networks.small(tmp_path / "small.onnx"), IMAGENET, tmp_path / "between")
+    make_model(onnx_networks.small(tmp_path / "small.onnx"), IMAGENET, tmp_path / "between")
     again = make_default_model(tmp_path / "again")
     assert (again.digest, again.xml, again.bin) == (model.digest, model.xml, model.bin)
 
@@ -131,7 +132,7 @@ def test_color_order_mean_and_scale_are_inside_the_model(tmp_path):
     picture[..., 0] //= 4
     for color in ("RGB", "BGR"):
         how = Preprocessing(color=color, mean=(10, 60, 90), scale=(20, 50, 90), size=64)
-        found = Embedder(make_from_onnx(path, how, tmp_path / color), device="CPU").embed(picture)
+        found = Embedder(make_model(path, how, tmp_path / color), device="CPU").embed(picture)
         other = dataclasses.replace(how, color="BGR" if color == "RGB" else "RGB")
         assert float(found @ reference(path, picture, how)) > 0.9999
         assert float(found @ reference(path, picture, other)) < 0.999
@@ -143,7 +144,7 @@ def test_a_network_that_takes_its_channels_last_comes_in(tmp_path):
     pooled = ops.reduce_mean(image, ops.constant(np.array([1, 2])), keep_dims=False)
     ov.save_model(ov.Model([pooled], [image], "mean"), tmp_path / "mean.xml")
     how = Preprocessing(mean=(0, 0, 0), scale=(1, 1, 1), size=64)
-    made = make_from_ir(tmp_path / "mean.xml", how, tmp_path / "made")
+    made = make_model(tmp_path / "mean.xml", how, tmp_path / "made")
     blue = np.zeros((64, 64, 3), np.uint8)
     blue[..., 0] = 200
     assert Embedder(made, device="CPU").embed(blue).round(3).tolist() == [0, 0, 1]
@@ -182,18 +183,18 @@ def test_options_of_an_own_network_without_one_are_refused(tmp_path):
 def test_a_network_that_is_not_one_image_in_and_one_vector_out_is_refused(how, sentence, tmp_path):
     path = onnx_networks.small(tmp_path / "net.onnx", **how)
     with pytest.raises(FormatError, match=sentence):
-        make_from_onnx(path, IMAGENET, tmp_path / "made")
+        make_model(path, IMAGENET, tmp_path / "made")
     assert not (tmp_path / "made").exists()
 
 
 def test_two_inputs_are_refused(tmp_path):
     with pytest.raises(FormatError, match="has 2 inputs"):
-        make_from_onnx(onnx_networks.two_inputs(tmp_path / "net.onnx"), IMAGENET, tmp_path / "made")
+        make_model(onnx_networks.two_inputs(tmp_path / "net.onnx"), IMAGENET, tmp_path / "made")
 
 
 def test_an_input_that_is_no_image_is_refused(tmp_path):
     with pytest.raises(FormatError, match="which is no image"):
-        make_from_onnx(onnx_networks.not_an_image(tmp_path / "net.onnx"), IMAGENET, tmp_path / "made")
+        make_model(onnx_networks.not_an_image(tmp_path / "net.onnx"), IMAGENET, tmp_path / "made")
 
 
 def test_a_network_that_gives_no_valid_vector_is_refused(tmp_path):
@@ -202,7 +203,7 @@ def test_a_network_that_gives_no_valid_vector_is_refused(tmp_path):
     weights.graph.initializer[0].raw_data = bytes(len(weights.graph.initializer[0].raw_data))
     onnx_networks.onnx.save(weights, path)
     with pytest.raises(FormatError, match="does not work"):
-        make_from_onnx(path, IMAGENET, tmp_path / "made")
+        make_model(path, IMAGENET, tmp_path / "made")
     assert list((tmp_path / "made").iterdir()) == []
 
 
@@ -211,32 +212,44 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
     (tmp_path / "cat.bin").write_bytes(bytes(1000))
     with pytest.raises(FormatError, match=r"cat\.onnx is no network that OpenVINO can read"):
-        make_from_onnx(tmp_path / "cat.onnx", IMAGENET, tmp_path / "made")
+        make_model(tmp_path / "cat.onnx", IMAGENET, tmp_path / "made")
     with pytest.raises(FormatError, match=r"cat\.xml is no network that OpenVINO can read"):
-        make_from_ir(tmp_path / "cat.xml", IMAGENET, tmp_path / "made")
-    with pytest.raises(FormatError, match=r"expected here, \*\.onnx"):
-        make_from_onnx(tmp_path / "cat.xml", IMAGENET, tmp_path / "made")
+        make_model(tmp_path / "cat.xml", IMAGENET, tmp_path / "made")
+    with pytest.raises(FormatError, match=r"cat\.pth is not named like a network"):
+        make_model(tmp_path / "cat.pth", IMAGENET, tmp_path / "made")
+
+
+def test_a_pipe_is_neither_a_network_nor_a_model(tmp_path, model):
+    for name in ("pipe.onnx", "pipe.xml", "model.json"):
+        os.mkfifo(tmp_path / name)
+    for name in ("model.xml", "model.bin"):
+        (tmp_path / name).write_bytes(getattr(model, name.rpartition(".")[2]))
+    for name in ("pipe.onnx", "pipe.xml"):
+        with pytest.raises(FormatError, match=f"{name} is no file"):
+            make_model(tmp_path / name, IMAGENET, tmp_path / "made")
+    with pytest.raises(FormatError, match=r"model\.json is no file"):
+        read_model_dir(tmp_path)
 
 
 def test_a_truncated_onnx_file_is_refused(tmp_path):
     path = onnx_networks.small(tmp_path / "net.onnx", dim=64)
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(FormatError, match="no network that OpenVINO can read"):
-        make_from_onnx(path, IMAGENET, tmp_path / "made")
+        make_model(path, IMAGENET, tmp_path / "made")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UnavailableError, match=r"absent\.onnx: No such file"):
-        make_from_onnx(tmp_path / "absent.onnx", IMAGENET, tmp_path / "made")
+        make_model(tmp_path / "absent.onnx", IMAGENET, tmp_path / "made")
     with pytest.raises(UnavailableError, match=r"absent\.xml: No such file"):
-        make_from_ir(tmp_path / "absent.xml", IMAGENET, tmp_path / "made")
+        make_model(tmp_path / "absent.xml", IMAGENET, tmp_path / "made")
 
 
 def test_ir_without_its_weights_is_refused(tmp_path):
     ov.save_model(ov.Core().read_model(onnx_networks.small(tmp_path / "net.onnx")), tmp_path / "net.xml")
     (tmp_path / "net.bin").unlink()
-    with pytest.raises(UnavailableError, match=r"net\.bin is missing"):
-        make_from_ir(tmp_path / "net.xml", IMAGENET, tmp_path / "made")
+    with pytest.raises(UnavailableError, match=r"net\.bin: No such file.* with its \.bin beside it"):
+        make_model(tmp_path / "net.xml", IMAGENET, tmp_path / "made")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
@@ -249,13 +262,13 @@ def test_a_failed_attempt_leaves_the_model_that_was_there(folder, tmp_path):
     (folder / "notes.txt").write_text("mine")
     before = contents(folder)
     with pytest.raises(FormatError):
-        make_from_onnx(onnx_networks.small(tmp_path / "net.onnx", outputs=2), IMAGENET, folder)
+        make_model(onnx_networks.small(tmp_path / "net.onnx", outputs=2), IMAGENET, folder)
     assert contents(folder) == before
 
 
 def test_a_new_model_takes_the_place_of_the_old_one(folder, tmp_path):
     (folder / "notes.txt").write_text("mine")
-    made = make_from_onnx(onnx_networks.small(tmp_path / "net.onnx"), IMAGENET, folder)
+    made = make_model(onnx_networks.small(tmp_path / "net.onnx"), IMAGENET, folder)
     assert read_model_dir(folder) == made
     assert sorted(contents(folder)) == ["model.bin", "model.json", "model.xml", "notes.txt"]
 
@@ -281,7 +294,7 @@ def test_a_truncated_file_is_noticed(folder):
 
 
 def test_files_of_two_models_are_not_mixed(folder, tmp_path):
-    other = make_from_onnx(onnx_networks.small(tmp_path / "net.onnx"), IMAGENET, tmp_path / "other")
+    other = make_model(onnx_networks.small(tmp_path / "net.onnx"), IMAGENET, tmp_path / "other")
     (folder / "model.json").write_bytes(describe(other))
     with pytest.raises(FormatError, match="belongs to another model"):
         read_model_dir(folder)

@@ -1,3 +1,4 @@
+import hashlib
 import pickle
 import struct
 from collections.abc import Iterable
@@ -175,6 +176,15 @@ def test_the_error_names_the_file_and_what_is_wrong(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(FormatError, match=r"weights\.pth is no legacy PyTorch file"):
         read_pth(path)
+
+
+def test_another_file_is_refused_before_it_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"no weights at all")
+    with pytest.raises(FormatError, match="not the expected file of weights"):
+        read_pth(path, "0" * 64)
+    path.write_bytes(GOOD)
+    assert read_pth(path, hashlib.sha256(GOOD).hexdigest()).keys() == parse_pth(GOOD).keys()
 
 
 def test_a_missing_file_is_not_bad_content(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,7 +189,10 @@ def _are_three(numbers: tuple[float, ...]) -> bool:
 def _read(path: Path) -> bytes:
     limit = MAX_FILE_BYTES[path.name]
     try:
-        if path.stat().st_size > limit:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe might never end
+            raise FormatError(f"{path} is no file; {_AGAIN}.")
+        if status.st_size > limit:
             raise FormatError(f"{path} is larger than {limit} bytes, which no model here is; {_AGAIN}.")
         return path.read_bytes()
     except OSError as error:
