@@ -14,7 +14,8 @@ from recipes.parts import ROOT, Part
 def write_project(part: Part, folder: Path) -> None:
     """Write gdk-config.json and recipe.yaml (a link to the one source) for ``part`` into ``folder``.
 
-    ``gdk component build`` and ``publish`` work there; raises ConfigurationError where another project is.
+    ``gdk component build`` and ``publish`` work there, with the variable BUILD as in the Makefile; raises
+    ConfigurationError where another project is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "recipe.yaml"
@@ -32,4 +33,5 @@ def write_project(part: Part, folder: Path) -> None:
 
 def _command(part: Part, folder: Path) -> str:
     build = [sys.executable, "-m", "recipes", "build", "--only", part.name, "--out", str(folder.resolve() / BUILD_DIR)]
-    return f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(build)}"
+    # BUILD holds options, as it does for make.
+    return f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(build)} $BUILD"

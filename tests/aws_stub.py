@@ -1,115 +1,125 @@
-"""As much of STS, S3 and AWS IoT Greengrass as publishing needs, on one local port."""
+"""AWS as publishing sees it: moto serves S3 and STS, this file what moto lacks of AWS IoT Greengrass."""
 
 import base64
 import contextlib
+import hashlib
 import http.server
 import json
 import re
 import threading
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+import boto3
+import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
 
 
 @dataclass
 class Aws:
-    """What was stored, and what was done in which order."""
+    """What was published, and in which order."""
 
-    port: int = 0
-    buckets: set[str] = field(default_factory=set)
-    objects: dict[str, int] = field(default_factory=dict)
-    """Size of what was sent, by bucket/key."""
-    components: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
+    moto: str
+    """Where S3 and STS are served."""
+    greengrass: str = ""
+    recipes: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """As they were received, by component and version, in the order of their creation."""
 
     def environment(self) -> dict[str, str]:
         """For a process whose boto3 shall come here."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ENDPOINT_URL": self.moto,
+            "AWS_ENDPOINT_URL_GREENGRASSV2": self.greengrass,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def create(self, recipe: str) -> dict[str, Any]:
+    def created(self) -> list[str]:
+        """The components that were created, in order."""
+        return [name for name, _ in self.recipes]
+
+    def stored(self, bucket: str) -> dict[str, str]:
+        """SHA-256 of everything in ``bucket``, by key; empty where there is no such bucket."""
+        with self._s3() as s3:
+            try:
+                listed = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
+            except s3.exceptions.NoSuchBucket:
+                return {}
+            return {one["Key"]: _digest(s3.get_object(Bucket=bucket, Key=one["Key"])["Body"]) for one in listed}
+
+    def create(self, recipe: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+        """As the service does: a version exists once, and its artifacts must be there before it."""
         document = yaml.safe_load(recipe)
         name, version = document["ComponentName"], document["ComponentVersion"]
-        self.components[name, version] = document
-        self.done.append(f"create {name} {version}")
-        return {"componentName": name, "componentVersion": version}
+        if (name, version) in self.recipes:
+            return HTTPStatus.CONFLICT, {"message": f"{name} {version} exists"}
+        uris = [artifact["URI"] for manifest in document["Manifests"] for artifact in manifest.get("Artifacts", ())]
+        missing = [uri for uri in uris if not self._is_stored(uri)]
+        if missing:
+            return HTTPStatus.BAD_REQUEST, {"message": f"cannot read {', '.join(missing)}"}
+        self.recipes[name, version] = recipe
+        return HTTPStatus.CREATED, {"componentName": name, "componentVersion": version}
 
     def versions(self, arn: str) -> dict[str, Any]:
         name = arn.rpartition(":")[2]
-        found = [version for known, version in self.components if known == name]
+        found = [version for known, version in self.recipes if known == name]
         return {"componentVersions": [{"componentName": name, "componentVersion": one} for one in found]}
+
+    def _is_stored(self, uri: str) -> bool:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        with self._s3() as s3:
+            try:
+                s3.head_object(Bucket=bucket, Key=key)
+            except ClientError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def _s3(self) -> Iterator[Any]:
+        with contextlib.closing(boto3.client("s3", endpoint_url=self.moto, **_CREDENTIALS)) as client:
+            yield client
+
+
+def _digest(body: Any) -> str:
+    digest = hashlib.sha256()
+    with contextlib.closing(body):
+        for chunk in body.iter_chunks(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     aws: Aws
 
-    def do_HEAD(self) -> None:
-        self._answer(200 if self._path().strip("/") in self.aws.buckets else 404, b"")
-
     def do_GET(self) -> None:
-        found = re.fullmatch(r"/greengrass/v2/components/(.+)/versions", self._path())
-        if found:
-            self._answer(200, json.dumps(self.aws.versions(found[1])).encode())
-        elif self._path().strip("/") in self.aws.buckets:
-            self._answer(200, b"<LocationConstraint>eu-central-1</LocationConstraint>")
-        else:
-            self._answer(404, b"<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>")
-
-    def do_PUT(self) -> None:
-        body, path = self._body(), self._path().strip("/")
-        if "/" in path:
-            self.aws.objects[path] = self.aws.objects.get(path, 0) + len(body)
-            self.aws.done.append(f"upload {path.partition('/')[2]}")
-        else:
-            self.aws.buckets.add(path)
-        self._answer(200, b"")
+        found = re.fullmatch(r"/greengrass/v2/components/(.+)/versions", urllib.parse.unquote(self.path).split("?")[0])
+        self._answer(HTTPStatus.OK, self.aws.versions(found[1])) if found else self._answer(HTTPStatus.NOT_FOUND, {})
 
     def do_POST(self) -> None:
-        body, query = self._body(), urllib.parse.urlsplit(self.path).query
-        if self._path() == "/greengrass/v2/createComponentVersion":
-            recipe = base64.b64decode(json.loads(body)["inlineRecipe"]).decode()
-            self._answer(201, json.dumps(self.aws.create(recipe)).encode())
-        elif "uploads" in query:
-            self._answer(200, b"<R><UploadId>1</UploadId></R>")
-        elif "uploadId" in query:
-            self._answer(200, b"<R><ETag>x</ETag></R>")
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/greengrass/v2/createComponentVersion":
+            self._answer(*self.aws.create(base64.b64decode(json.loads(body)["inlineRecipe"])))
         else:
-            self._answer(
-                200,
-                b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>" + ACCOUNT.encode() + b"</Account>"
-                b"</GetCallerIdentityResult></GetCallerIdentityResponse>",
-            )
+            self._answer(HTTPStatus.NOT_FOUND, {})
 
-    def _path(self) -> str:
-        return urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        pieces = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(pieces)
-
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: HTTPStatus, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", '"x"')
         self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -117,11 +127,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def aws_stub() -> Iterator[Aws]:
-    """Serve until the block is left."""
-    aws = Aws()
-    handler = type("Handler", (_Handler,), {"aws": aws})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    aws.port = server.server_port
+    """Serve until the block is left; skips where moto, one of the ``dev`` group's packages, is not installed."""
+    moto = pytest.importorskip("moto.server", reason="moto is not installed: pip install --editable '.[dev]'")
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        # One process has one moto, with all that earlier tests left there.
+        urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
+        with _greengrass(Aws(f"http://{host}:{port}")) as aws:
+            yield aws
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def _greengrass(aws: Aws) -> Iterator[Aws]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"aws": aws}))
+    aws.greengrass = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

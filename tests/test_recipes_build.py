@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from aws_stub import ACCOUNT, Aws, aws_stub
+from artifacts import HERE, cli, digests, part_of
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -21,14 +20,13 @@ from recipes.annoy_wheel import environment, find_python, flags_for
 from recipes.archive import write_zip
 from recipes.bill import bill_of, licenses_of, read_wheel
 from recipes.build import PYTHONS, Made, Order, build, table
-from recipes.check import gdk_schema, problems, schema_problems
+from recipes.check import problems
 from recipes.closure import files_of
 from recipes.gdk_project import write_project
 from recipes.locks import LOCKS, PROFILES, lock_name, pins
-from recipes.parts import RECIPES, ROOT, UMBRELLA, Part, all_parts, chosen
+from recipes.parts import RECIPES, ROOT, UMBRELLA, all_parts
 from recipes.wheels import Wanted, collect
 
-HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = ("featurizer", "searcher", "dashboard", "cloud-sync")
 FOREIGN = {
     "featurizer": ("dashboard/", "cloud_sync/", "components/searcher/", "components/nucleus/", "index_builder/"),
@@ -36,19 +34,6 @@ FOREIGN = {
     "dashboard": ("cloud_sync/", "components/featurizer/", "components/searcher/", "index_builder/"),
     "cloud-sync": ("dashboard/", "components/featurizer/", "components/searcher/", "index_builder/"),
 }
-
-
-def cli(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m recipes`` in the source tree."""
-    command = [sys.executable, "-m", "recipes", *map(str, arguments)]
-    return subprocess.run(
-        command, check=False, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **(env or {})}
-    )
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def fake_wheel(folder: Path, name: str = "thing", version: str = "1.0", license: str = "MIT") -> Path:
@@ -72,10 +57,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Made]]:
     """All components without wheels."""
     out = tmp_path_factory.mktemp("built") / "greengrass-build"
     return out, build(all_parts(), Order(out, with_wheels=False))
-
-
-def part_of(extra: str) -> Part:
-    return chosen(all_parts(), [extra])[0]
 
 
 def test_the_built_tree_is_what_a_local_deployment_takes(built: tuple[Path, list[Made]]) -> None:
@@ -272,68 +253,6 @@ def test_version_and_link_are_the_same_everywhere() -> None:
     assert cli("check").returncode == 0
 
 
-def test_recipes_pass_the_schema_of_gdk() -> None:
-    schema = gdk_schema()
-    if schema is None:
-        pytest.skip("GDK is not installed here")
-    assert list(schema_problems(all_parts(), schema)) == []
-
-
-@pytest.fixture
-def aws() -> Iterator[Aws]:
-    with aws_stub() as served:
-        yield served
-
-
-def test_all_components_are_published_each_after_what_it_needs(built: tuple[Path, list[Made]], aws: Aws) -> None:
-    done = cli("publish", "--out", built[0], env=aws.environment())
-    assert done.returncode == 0, done.stderr
-    created = [line for line in aws.done if line.startswith("create")]
-    assert created[-1] == f"create {UMBRELLA} 1.0.0"
-    assert len(created) == len(all_parts())
-    bucket = f"lookalike-artifacts-eu-central-1-{ACCOUNT}"
-    for part in all_parts():
-        recipe = aws.components[part.name, part.recipe.version]
-        for artifact in recipe["Manifests"][0].get("Artifacts", ()):
-            key = f"{part.name}/{part.recipe.version}/{part.artifact}.zip"
-            assert artifact["URI"] == f"s3://{bucket}/{key}"
-            assert f"{bucket}/{key}" in aws.objects
-            assert aws.done.index(f"upload {key}") < aws.done.index(f"create {part.name} {part.recipe.version}")
-
-
-def test_a_version_that_exists_is_refused_and_nothing_is_published(built: tuple[Path, list[Made]], aws: Aws) -> None:
-    aws.components[UMBRELLA, "1.0.0"] = {}
-    done = cli("publish", "--out", built[0], env=aws.environment())
-    assert done.returncode == 1
-    assert f"{UMBRELLA} 1.0.0 exist already, nothing was published" in done.stderr
-    assert aws.done == []
-    assert cli("publish", "--only", "searcher", "--out", built[0], env=aws.environment()).returncode == 0
-    assert aws.done[-1] == "create com.lookalike.Searcher 1.0.0"
-
-
-def test_a_dry_run_says_what_would_be_done_and_asks_nobody(built: tuple[Path, list[Made]], aws: Aws) -> None:
-    done = cli("publish", "--dry-run", "--out", built[0], env=aws.environment())
-    assert done.returncode == 0, done.stderr
-    assert "would upload lookalike-dashboard.zip" in done.stdout
-    assert done.stdout.rstrip().endswith(f"would create {UMBRELLA} 1.0.0")
-    assert aws.done == []
-
-
-def test_what_is_not_built_cannot_be_published(tmp_path: Path, aws: Aws) -> None:
-    done = cli("publish", "--out", tmp_path, env=aws.environment())
-    assert done.returncode == 1
-    assert "is not built" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_aws_out_of_reach_is_one_sentence(built: tuple[Path, list[Made]], aws: Aws) -> None:
-    nowhere = {**aws.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
-    done = cli("publish", "--out", built[0], env=nowhere)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: AWS does not know who publishes")
-    assert "Traceback" not in done.stderr
-
-
 def test_a_project_of_one_component_is_made_for_gdk(tmp_path: Path) -> None:
     write_project(part_of("featurizer"), tmp_path / "project")
     document = json.loads((tmp_path / "project" / "gdk-config.json").read_text())
@@ -395,34 +314,3 @@ def test_the_searcher_is_installed_without_a_network_and_runs(
     assert not (work / "lookalike-searcher" / "wheels").exists()
     check = "import annoy, numpy, sys; print(annoy.__file__.startswith(sys.prefix))"
     assert subprocess.check_output([work / "venv" / "bin" / "python", "-c", check], text=True) == "True\n"
-
-
-GDK = shutil.which("gdk")
-
-
-@pytest.mark.skipif(GDK is None, reason="GDK is not installed here")
-def test_gdk_itself_builds_and_publishes(tmp_path: Path, aws: Aws, gdk_tree: Callable[[Path], Path]) -> None:
-    tree = gdk_tree(tmp_path)
-    env = {**os.environ, **aws.environment(), "BUILD": "--no-wheels"}
-    for command in ("build", "publish"):
-        done = subprocess.run(
-            ["gdk", "component", command], check=False, cwd=tree, env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert aws.done == [f"create {UMBRELLA} 1.0.0"]
-
-
-@pytest.fixture
-def gdk_tree() -> Callable[[Path], Path]:
-    """A copy of the source tree with the environment of this one."""
-
-    def copy(folder: Path) -> Path:
-        tree = folder / "tree"
-        left_out = shutil.ignore_patterns(".*", "__pycache__", "tests", "greengrass-build")
-        shutil.copytree(ROOT, tree, symlinks=True, ignore=left_out)
-        (tree / ".venv" / "bin").mkdir(parents=True)
-        (tree / ".venv" / "bin" / "python").symlink_to(sys.executable)
-        (tree / ".venv" / ".ready").touch()
-        return tree
-
-    return copy
