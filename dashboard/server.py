@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from components.core.errors import UnavailableError
+from components.ports import port_fault
 from dashboard.app import MAX_BODY_BYTES, Parts
 from dashboard.events import MAX_STREAMS
 from dashboard.front import Front
@@ -27,16 +27,12 @@ _STOP_S = 1
 
 def require_free(host: str, port: int) -> None:
     """Raise UnavailableError where another program has the port: the server itself would share it or crash."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            why = "another program uses it" if error.errno == errno.EADDRINUSE else str(error.strerror).lower()
-            raise UnavailableError(
-                f"The dashboard cannot listen on port {port} of {host}: {why}; free it or set another 'port'."
-            ) from error
+    error = port_fault(host, port)
+    if error is not None:
+        why = "another program uses it" if error.errno == errno.EADDRINUSE else str(error.strerror).lower()
+        raise UnavailableError(
+            f"The dashboard cannot listen on port {port} of {host}: {why}; free it or set another 'port'."
+        ) from error
 
 
 def serve(app: Flask, host: str, port: int, on_listening: Callable[[], None]) -> None:

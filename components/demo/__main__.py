@@ -5,7 +5,6 @@ import dataclasses
 import json
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from components.lifecycle import stop_at_signal
 from components.nucleus.__main__ import print_line
 from components.nucleus.deployment import Deployment
 from components.nucleus.nucleus import Nucleus
+from components.ports import port_fault
 
 SOURCE_TREE = Path(__file__).parents[2]
 FIRST_RESULT_S = 60.0
@@ -57,14 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 def _require_port(port: int) -> None:
     if not 1 <= port <= 65_535:
         raise ConfigurationError(f"Port {port} is none: choose one from 1 to 65535, such as `make demo PORT=8090`.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise UnavailableError(
-                f"Port {port} is in use: choose another one, such as `make demo PORT=8090`."
-            ) from error
+    error = port_fault("127.0.0.1", port)
+    if error is not None:
+        raise UnavailableError(f"Port {port} is in use: choose another one, such as `make demo PORT=8090`.") from error
 
 
 def _say(line: str) -> None:

@@ -3,13 +3,13 @@
 import errno
 import json
 import os
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from components.doctor.finding import FAULT, OK, SKIPPED, WARN, Device, Finding
+from components.ports import port_fault
 
 MODULES = {
     "components.featurizer": "Featurizer",
@@ -67,16 +67,13 @@ def check_port(device: Device) -> Finding:
     where = f"{device.host}:{device.port}"
     if ask_dashboard(device, "healthz") is not None:
         return Finding("port", OK, f"the dashboard answers on {where}")
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((device.host, device.port))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            remedy = f"end that program (ss -ltnp 'sport = :{device.port}' names it), or set another port"
-            return Finding("port", FAULT, f"{where} is used by another program", remedy)
-        return Finding("port", FAULT, f"{where} cannot be used ({error.strerror})", "set another port, above 1023")
-    return Finding("port", OK, f"{where} is free; the dashboard does not run")
+    error = port_fault(device.host, device.port)
+    if error is None:
+        return Finding("port", OK, f"{where} is free; the dashboard does not run")
+    if error.errno == errno.EADDRINUSE:
+        remedy = f"end that program (ss -ltnp 'sport = :{device.port}' names it), or set another port"
+        return Finding("port", FAULT, f"{where} is used by another program", remedy)
+    return Finding("port", FAULT, f"{where} cannot be used ({error.strerror})", "set another port, above 1023")
 
 
 def ask_dashboard(device: Device, path: str) -> Any:
