@@ -301,11 +301,6 @@ def test_change_of_which_no_notice_came_is_found_by_reading(nucleus: Nucleus, bu
     assert told.get(timeout=10) == {"k": "silent"}
 
 
-def test_state_is_reported(nucleus: Nucleus, bus_of: Buses) -> None:
-    bus_of(nucleus, "talker").update_state("RUNNING")
-    assert nucleus.states()["talker"].reported == "RUNNING"
-
-
 def test_iot_core_is_reached_or_said_to_be_away(tmp_path: Path, bus_of: Buses) -> None:
     log = tmp_path / "cloud.jsonl"
     with Nucleus(deployment(tmp_path, *COMPONENTS, iot_core_log=log)) as running:

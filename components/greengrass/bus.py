@@ -119,10 +119,6 @@ class GreengrassBus:
                 )
             )
 
-    def update_state(self, state: str) -> None:
-        """Tell the nucleus RUNNING or ERRORED; raises UnavailableError while it is away."""
-        self._require_link().update_state(state)
-
     def close(self) -> None:
         """End the connection and the bus's threads; nothing is delivered afterwards."""
         self._closing.set()

@@ -96,10 +96,6 @@ class Link:
         answer = self._ask("read the configuration", self._client.new_get_configuration, request)
         return dict(answer.value or {})
 
-    def update_state(self, state: str) -> None:
-        """Tell the nucleus RUNNING or ERRORED."""
-        self._ask("report the state", self._client.new_update_state, model.UpdateStateRequest(state=state))
-
     def subscribe(self, topic: str, listener: Listener) -> Close:
         """Have ``listener`` hear the messages on ``topic``; gives what ends that."""
         return self._open(listener, self._client.new_subscribe_to_topic, model.SubscribeToTopicRequest(topic=topic))
