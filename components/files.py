@@ -17,7 +17,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         aside.replace(path)
-    except BaseException:
+    except BaseException:  # also a Ctrl-C leaves nothing half written
         aside.unlink(missing_ok=True)
         raise
     if durable:

@@ -137,7 +137,7 @@ def _work_on(bus: ProcessBus, work: Work[C], kept: KeptConfiguration[C], rounds:
         try:
             work(bus, configuration, stop)
             failure = "" if stop.is_set() else "the work ended by itself"
-        except Exception as error:
+        except Exception as error:  # no component exits: it is told, and the work begun anew
             log.exception("The work failed of what nobody foresaw.")
             failure = f"the work failed ({in_words(error)})"
         bus.forget()
@@ -233,7 +233,7 @@ def _keep_running(work: Callable[[], None], concern: str, ended: threading.Event
         began = time.monotonic()
         try:
             return work()
-        except Exception as error:
+        except Exception as error:  # no component exits: it is told, and the part started again
             pause_s = _next_pause(pause, time.monotonic() - began)
             log.exception("A part of the component failed; it is started again in %g s.", pause_s)
             problem = f"a part of the component failed ({in_words(error)}) and is started again"

@@ -60,7 +60,7 @@ def _draw_all(chosen: list[Item], seed: int, out: Path, on_done: Callable[[str],
         waiting = {pool.submit(_draw, item, seed, out): item for item in chosen}
         try:
             _collect(waiting, on_done)
-        except BaseException:
+        except BaseException:  # also a Ctrl-C must not wait for what is left to draw
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
