@@ -329,6 +329,24 @@ def test_a_generation_with_another_model_replaces_the_child(model, tmp_path):
             first.embed(scene(1))
 
 
+def test_a_new_generation_is_used_at_once_though_the_one_before_failed(model, tmp_path):
+    store, said, stop = Store(tmp_path / "index"), [], threading.Event()
+    make = functools.partial(Inference, wish="CPU", stop=stop)
+    active = ActiveModel(tmp_path / "index", make, on_health=said.append, pauses_s=(3600.0, 3600.0))
+    write_generation(store, unit_vectors(4, 16), items(4), seq=1)
+    looking = threading.Thread(target=active.run, args=(stop,))
+    looking.start()
+    try:
+        wait_for(lambda: said, PATIENCE_S)
+        assert "does not hold model.xml" in said[0]
+        write_model(store, model, 2)
+        wait_for(lambda: active.embedder, PATIENCE_S)
+    finally:
+        stop.set()
+        looking.join()
+        active.close()
+
+
 # --- the rule of the strikes
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -16,7 +17,6 @@ from components.store import Store
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-LONGEST_PAUSE_S = 60.0
 
 
 class Closable(Embeds, Protocol):
@@ -35,26 +35,42 @@ class ActiveModel(Generic[E]):
     Until a new one is made, the one before is used; then that is closed.
     """
 
-    def __init__(self, index_dir: Path, make: Callable[[Model], E], *, on_health: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        index_dir: Path,
+        make: Callable[[Model], E],
+        *,
+        on_health: Callable[[str], None],
+        pauses_s: tuple[float, float] = (2 * POLL_S, 60.0),
+    ) -> None:
         self.embedder: E | None = None
+        self._pauses_s = pauses_s
         self._store = Store(index_dir)
         self._make = make
         self._on_health = on_health
         self._seq: int | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop``: look for a generation with another model; after a failure with growing pauses."""
-        pause, said = GrowingPause(2 * POLL_S, LONGEST_PAUSE_S), ""
+        """Until ``stop``: look for a generation with another model.
+
+        One that failed is tried again after growing pauses, another that arrives meanwhile at once.
+        """
+        pause, said, failed = GrowingPause(*self._pauses_s), "", None
         while not stop.is_set():
+            tried = self._store.active()
             problem = self.step()
             if problem and problem != said:
                 log.warning("%s", problem)
-            said = problem
-            if problem and self._store.active() is not None:
-                stop.wait(pause.next_s())
-            else:
+            if not problem or tried != failed:
                 pause.reset()
-                stop.wait(POLL_S)
+            said, failed = problem, tried if problem else None
+            self._rest(pause.next_s() if failed is not None else POLL_S, tried, stop)
+
+    def _rest(self, pause_s: float, tried: int | None, stop: threading.Event) -> None:
+        """Wait for ``pause_s``, but no longer than until another generation than ``tried`` is active."""
+        until_s = time.monotonic() + pause_s
+        while not stop.is_set() and (left_s := until_s - time.monotonic()) > 0 and self._store.active() == tried:
+            stop.wait(min(POLL_S, left_s))
 
     def step(self) -> str:
         """Use the active generation's model; gives why that did not work out, "" if it did."""
