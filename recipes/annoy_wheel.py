@@ -1,4 +1,4 @@
-"""Annoy's wheel, for every CPU of the device class.
+"""Annoy's wheels: one for every CPU of the device class, and where that pays a faster one for newer CPUs.
 
 Annoy is offered as source only and compiles for the CPU that it is built on; a wheel's name does not tell, so neither
 such a wheel nor one out of pip's cache may get to a device.
@@ -9,26 +9,35 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.core.errors import UnavailableError
+from components.searcher.instruction_set import LEVELS
 from recipes.locks import BUILD, LOCKS, Pin
 
 ANNOY = "annoy"
-_MARCH = {"x86_64": ",-march=x86-64-v2", "aarch64": ",-march=armv8-a"}
 # The list replaces annoy's own. Without debug information the result does not tell where it was built.
 _FLAGS = "-D_CRT_SECURE_NO_WARNINGS,-fpermissive,-O3,-ffast-math,-DANNOYLIB_MULTITHREADED_BUILD,-std=c++14,-g0"
 
 
-def flags_for(machine: str) -> str:
-    """The compiler's arguments for Linux on ``machine``, as ANNOY_COMPILER_ARGS takes them."""
-    return _FLAGS + _MARCH.get(machine, "")
+def flags_for(level: str) -> str:
+    """The compiler's arguments for the CPUs of ``level`` (gcc's ``-march``), as ANNOY_COMPILER_ARGS takes them."""
+    return f"{_FLAGS},-march={level}"
 
 
-def build_annoy(pin: Pin, python: str, target: Path, epoch: int) -> bool:
-    """Build the wheel of ``pin`` for Python ``python`` into ``target``; False where that Python is not on this machine.
+def levels_for(machine: str) -> tuple[str, ...]:
+    """For which CPUs wheels are built on ``machine``; raises UnavailableError where that is not known."""
+    if machine not in LEVELS:
+        raise UnavailableError(f"{ANNOY}'s wheel is not built on {machine}, only on {' and '.join(LEVELS)}.")
+    return LEVELS[machine]
 
-    Raises UnavailableError where the source cannot be fetched or compiled.
+
+def build_annoy(pin: Pin, python: str, targets: Mapping[str, Path], epoch: int) -> bool:
+    """Build the wheel of ``pin`` for Python ``python`` once per entry of ``targets``: compiler's arguments -> folder.
+
+    False where that Python is not on this machine. Raises UnavailableError where the source cannot be fetched or
+    compiled.
     """
     interpreter = find_python(python)
     if interpreter is None:
@@ -41,18 +50,18 @@ def build_annoy(pin: Pin, python: str, target: Path, epoch: int) -> bool:
         _run([own, "-m", "pip", *install], python)
         (folder / "annoy.txt").write_text(pin.line() + "\n")
         wheel = ["wheel", "--no-cache-dir", "--no-deps", "--require-hashes", "--no-binary", ANNOY]
-        wheel += ["--no-build-isolation", "--use-pep517", "--wheel-dir", str(folder / "made")]
-        _run([own, "-m", "pip", *wheel, "--requirement", str(folder / "annoy.txt")], python, environment(epoch))
-        for made in (folder / "made").glob("*.whl"):
-            shutil.copyfile(made, target / made.name)
+        wheel += ["--no-build-isolation", "--use-pep517", "--requirement", str(folder / "annoy.txt")]
+        for flags, target in targets.items():
+            target.mkdir(parents=True, exist_ok=True)
+            _run([own, "-m", "pip", *wheel, "--wheel-dir", str(target)], python, environment(epoch, flags))
     return True
 
 
-def environment(epoch: int) -> dict[str, str]:
-    """In which annoy is built: for the oldest CPU of the class, the same bytes every time."""
+def environment(epoch: int, flags: str) -> dict[str, str]:
+    """In which annoy is built with the compiler's arguments ``flags``: the same bytes every time."""
     return {
         **os.environ,
-        "ANNOY_COMPILER_ARGS": flags_for(os.uname().machine),
+        "ANNOY_COMPILER_ARGS": flags,
         "CFLAGS": "",
         "LDFLAGS": "-Wl,--build-id=none -s",
         "SOURCE_DATE_EPOCH": str(epoch),

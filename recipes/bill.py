@@ -71,7 +71,7 @@ def _license(metadata: Message) -> str:
 
 def bill_of(artifact: str, version: str, wheels: Iterable[Wheel], epoch: int) -> bytes:
     """The CycloneDX 1.5 document of ``artifact``, the same for the same wheels."""
-    parts = [_component(wheel) for wheel in sorted(wheels, key=lambda wheel: wheel.file.name)]
+    parts = [_component(wheel) for wheel in sorted(wheels, key=lambda wheel: (wheel.file.name, wheel.file.parent.name))]
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -95,7 +95,8 @@ def bill_of(artifact: str, version: str, wheels: Iterable[Wheel], epoch: int) ->
 def _component(wheel: Wheel) -> dict[str, Any]:
     described: dict[str, Any] = {
         "type": "library",
-        "bom-ref": wheel.file.name,
+        # With the folder: one of the same name may be there for newer CPUs, too.
+        "bom-ref": f"{wheel.file.parent.name}/{wheel.file.name}",
         "name": wheel.name,
         "version": wheel.version,
         "purl": f"pkg:pypi/{canonicalize_name(wheel.name)}@{wheel.version}?file_name={wheel.file.name}",

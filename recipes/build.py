@@ -75,7 +75,7 @@ def _build(part: Part, order: Order, epoch: int) -> Made:
         }
         code = {name: file for module in part.modules for name, file in files_of(module, ROOT).items()}
         entries: dict[str, Path | bytes] = {**code, "LICENSE": ROOT / "LICENSE"}
-        entries |= {f"wheels/{file.name}": file for file in wheels.files}
+        entries |= {f"{file.parent.name}/{file.name}": file for file in wheels.files}
         # Python runs pip where it lies, whatever the file is called.
         entries |= dict(zip(("pip.whl",), tools, strict=False))
         entries |= {"requirements.txt": wheels.requirements, **beside}
@@ -90,7 +90,7 @@ def _wheels(part: Part, order: Order, scratch: Path, epoch: int) -> tuple[Wheels
     if not order.with_wheels:
         return Wheels((), b"", ()), ()
     wanted = Wanted(order.pythons, platform.machine(), order.wheelhouse)
-    wheels = collect(lock_name(part.extra, order.profile), wanted, scratch / "wheels", epoch)
+    wheels = collect(lock_name(part.extra, order.profile), wanted, scratch / "collected", epoch)
     return wheels, (fetch_pip(wanted, scratch / "tools"),)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from components.core.errors import UnavailableError
-from recipes.annoy_wheel import ANNOY, build_annoy
+from recipes.annoy_wheel import ANNOY, build_annoy, flags_for, levels_for
 from recipes.locks import BUILD, LOCKS, Pin, pins
 
 # From the oldest tag that is still made up to glibc 2.31, that of Ubuntu 20.04.
@@ -37,6 +37,7 @@ class Wheels:
     """What was fetched, and what could not be made here."""
 
     files: tuple[Path, ...]
+    """Each in the folder that it has in the artifact: ``wheels``, or ``wheels-`` and the level of CPU that it needs."""
     requirements: bytes
     """For ``pip install --require-hashes``: exactly these files."""
     missing: tuple[str, ...]
@@ -44,21 +45,23 @@ class Wheels:
 
 
 def collect(lock: str, wanted: Wanted, scratch: Path, epoch: int) -> Wheels:
-    """The wheels of ``lock`` in ``scratch``; raises UnavailableError where one cannot be had."""
-    scratch.mkdir(parents=True)
+    """The wheels of ``lock`` in folders of ``scratch``; raises UnavailableError where one cannot be had."""
+    common = scratch / "wheels"
+    common.mkdir(parents=True)
     by_python = {python: pins(lock, python, wanted.machine, wanted.locks) for python in wanted.pythons}
     missing = []
     for python, needed in by_python.items():
-        _fetch([pin for pin in needed if pin.name != ANNOY], python, wanted, scratch)
+        _fetch([pin for pin in needed if pin.name != ANNOY], python, wanted, common)
         for pin in (pin for pin in needed if pin.name == ANNOY):
-            if not build_annoy(pin, python, scratch, epoch):
+            targets = {flags_for(level): scratch / f"wheels-{level}" for level in levels_for(wanted.machine)}
+            if not build_annoy(pin, python, targets, epoch):
                 missing.append(f"there is no Python {python} here to build {ANNOY}'s wheel for it")
-    files = tuple(sorted(scratch.glob("*.whl")))
+    files = tuple(sorted(scratch.glob("*/*.whl")))
     return Wheels(files, requirements(by_python, files), tuple(missing))
 
 
 def fetch_pip(wanted: Wanted, scratch: Path) -> Path:
-    """The wheel of pip, for devices that have none; raises UnavailableError where it cannot be had."""
+    """The wheel of pip in ``scratch``, for devices that have none; raises UnavailableError where it cannot be had."""
     python = wanted.pythons[0]
     _fetch(
         [pin for pin in pins(BUILD, python, wanted.machine, wanted.locks) if pin.name == "pip"], python, wanted, scratch

@@ -1,11 +1,15 @@
 """What many tests share: the default model, made once per run, and the real photos where they are."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from components.core.errors import UnavailableError
 from components.featurizer.model import Model
 from index_builder.model import make_default_model
+from recipes.build import Order, build
+from recipes.parts import all_parts, chosen
 
 GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
 
@@ -22,3 +26,15 @@ def grocery() -> Path:
     if not GROCERY.exists():
         pytest.skip("the grocery pictures (GroceryStoreDataset, MIT) are not beside the project")
     return GROCERY
+
+
+@pytest.fixture(scope="session")
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The searcher as `python -m recipes build --only searcher` builds it, in full, for this Python."""
+    out = tmp_path_factory.mktemp("searcher") / "greengrass-build"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        build(chosen(all_parts(), ["searcher"]), Order(out, (python,)))
+    except UnavailableError as error:
+        pytest.skip(f"the wheels cannot be fetched here: {error}")
+    return out

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from generations import flip_byte, make_store
+from generations import flip_byte, items, make_store, unit_vectors, write_generation
 
 from components.core.generations import ModelRef
 from components.core.redaction import redacted_text, redacted_value
@@ -24,7 +24,14 @@ from components.doctor.cameras import check_cameras, read_capability
 from components.doctor.checkup import CHECKS, examine, exit_code
 from components.doctor.finding import FAULT, OK, SKIPPED, WARN, Device, Finding
 from components.doctor.index import check_index
-from components.doctor.inference import ask_devices, check_devices, check_gpu, check_openvino, installed
+from components.doctor.inference import (
+    ask_devices,
+    check_devices,
+    check_embeddings,
+    check_gpu,
+    check_openvino,
+    installed,
+)
 from components.doctor.machine import (
     check_clock,
     check_cpu,
@@ -34,6 +41,7 @@ from components.doctor.machine import (
     check_ram_dir,
 )
 from components.doctor.running import check_components, check_nucleus, check_port
+from components.featurizer.model import Model, describe
 from components.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -223,6 +231,35 @@ def model_ref(store: Store, named: str, said: str) -> ModelRef:
 def test_model_of_the_generation_is_the_one_it_names(tmp_path: Path, said: str, mark: str) -> None:
     make_store(tmp_path, model=model_ref(Store(tmp_path), "a" * 64, said))
     assert check_index(Device(index_dir=tmp_path))[1].mark == mark
+
+
+def put_model(folder: Path, model: Model) -> Path:
+    """A generation that brings ``model``."""
+    store = Store(folder)
+    data = {"model.xml": model.xml, "model.bin": model.bin, "model.json": describe(model)}
+    files = {name: store.write_object(content) for name, content in data.items()}
+    ref = ModelRef(model.name, model.digest, model.dim, model.license, model.source, files)
+    write_generation(store, unit_vectors(3, model.dim), items(3), model=ref)
+    return store.object_path(files["model.bin"].sha256)
+
+
+def test_model_of_the_index_is_tried(tmp_path: Path, model: Model) -> None:
+    weights = put_model(tmp_path, model)
+    found = check_embeddings(Device(index_dir=tmp_path))
+    assert (found.mark, "16 embeddings of efficientnet-lite0 on CPU" in found.text) == (OK, True)
+    flip_byte(weights)
+    found = check_embeddings(Device(index_dir=tmp_path))
+    assert (found.mark, "damaged" in found.text) == (FAULT, True)
+
+
+def test_model_that_gives_no_answer_is_a_fault(tmp_path: Path, model: Model) -> None:
+    put_model(tmp_path, model)
+    found = check_embeddings(Device(index_dir=tmp_path), within_s=0.01)
+    assert (found.mark, found.text) == (FAULT, "they cannot be computed: it gave no answer in 0.01 s")
+
+
+def test_without_a_generation_no_model_is_tried(tmp_path: Path) -> None:
+    assert check_embeddings(Device(index_dir=tmp_path)).mark == SKIPPED
 
 
 def test_no_generation_is_a_fault_with_a_remedy(tmp_path: Path) -> None:

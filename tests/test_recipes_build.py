@@ -1,8 +1,10 @@
 """python -m recipes: what is built can be deployed, installed without a network, published once, and made again."""
 
 import hashlib
+import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -16,7 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from components.core.errors import ConfigurationError, FormatError, UnavailableError
-from recipes.annoy_wheel import environment, find_python, flags_for
+from components.searcher.instruction_set import level
+from recipes.annoy_wheel import environment, find_python, flags_for, levels_for
 from recipes.archive import write_zip
 from recipes.bill import bill_of, licenses_of, read_wheel
 from recipes.build import PYTHONS, Made, Order, build, table
@@ -214,12 +217,30 @@ def test_the_gen9_profile_pins_the_last_openvino_for_it() -> None:
     assert lock_name("searcher", "gen9") == "searcher"
 
 
-def test_annoy_is_built_for_the_oldest_cpu_of_the_class() -> None:
-    flags = flags_for("x86_64").split(",")
-    assert [flag for flag in flags if flag.startswith("-march")] == ["-march=x86-64-v2"]
-    assert {"-O3", "-ffast-math", "-DANNOYLIB_MULTITHREADED_BUILD", "-std=c++14", "-fpermissive"} <= set(flags)
-    assert environment(7)["SOURCE_DATE_EPOCH"] == "7"
-    assert "native" not in environment(7)["ANNOY_COMPILER_ARGS"]
+def test_annoy_is_built_for_the_oldest_cpu_of_the_class_and_for_newer_ones() -> None:
+    flags = [flags_for(level).split(",") for level in levels_for("x86_64")]
+    assert [[flag for flag in one if flag.startswith("-m")] for one in flags] == [
+        ["-march=x86-64-v2"],
+        ["-march=x86-64-v3"],
+    ]
+    for one in flags:
+        assert {"-O3", "-ffast-math", "-DANNOYLIB_MULTITHREADED_BUILD", "-std=c++14", "-fpermissive"} <= set(one)
+
+
+def test_annoy_is_built_the_same_way_every_time() -> None:
+    made = environment(7, "-O3")
+    assert (made["SOURCE_DATE_EPOCH"], made["ANNOY_COMPILER_ARGS"], made["CFLAGS"]) == ("7", "-O3", "")
+
+
+def test_on_arm_no_flag_of_another_processor_gets_to_the_compiler() -> None:
+    (level,) = levels_for("aarch64")
+    assert [flag for flag in flags_for(level).split(",") if flag.startswith("-m")] == ["-march=armv8-a"]
+    assert "x86" not in flags_for(level)
+
+
+def test_a_machine_that_annoy_is_not_built_on_is_refused() -> None:
+    with pytest.raises(UnavailableError, match="is not built on riscv64, only on x86_64 and aarch64"):
+        levels_for("riscv64")
 
 
 def test_an_interpreter_that_is_not_here_is_not_found() -> None:
@@ -271,17 +292,6 @@ def no_network(command: list[str]) -> list[str]:
     return [*inside, *command] if allowed else command
 
 
-@pytest.fixture(scope="module")
-def searcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The searcher built in full for this Python."""
-    out = tmp_path_factory.mktemp("searcher") / "greengrass-build"
-    try:
-        build([part_of("searcher")], Order(out, (HERE,)))
-    except UnavailableError as error:
-        pytest.skip(f"the wheels cannot be fetched here: {error}")
-    return out
-
-
 RUN = """
 import sys
 from pathlib import Path
@@ -311,6 +321,14 @@ def test_the_searcher_is_installed_without_a_network_and_runs(
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     work = root / "work" / "com.lookalike.Searcher"
-    assert not (work / "lookalike-searcher" / "wheels").exists()
+    assert list((work / "lookalike-searcher").glob("wheels*")) == []
+    chosen_level = level(platform.machine(), Path("/proc/cpuinfo").read_text())
+    with zipfile.ZipFile(next(searcher.rglob("lookalike-searcher.zip"))) as archive:
+        (wheel,) = (name for name in archive.namelist() if name.startswith(f"wheels-{chosen_level}/annoy-"))
+        with zipfile.ZipFile(io.BytesIO(archive.read(wheel))) as inner:
+            (library,) = (name for name in inner.namelist() if name.endswith(".so"))
+            built_for_here = inner.read(library)
+    (installed,) = work.glob(f"venv/lib/python*/site-packages/{library}")
+    assert installed.read_bytes() == built_for_here
     check = "import annoy, numpy, sys; print(annoy.__file__.startswith(sys.prefix))"
     assert subprocess.check_output([work / "venv" / "bin" / "python", "-c", check], text=True) == "True\n"

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator
 from components.doctor.cameras import check_cameras
 from components.doctor.finding import FAULT, SKIPPED, Device, Finding
 from components.doctor.index import check_index
-from components.doctor.inference import ask_devices, check_devices, check_gpu, check_openvino, installed
+from components.doctor.inference import (
+    ask_devices,
+    check_devices,
+    check_embeddings,
+    check_gpu,
+    check_openvino,
+    installed,
+)
 from components.doctor.machine import (
     check_clock,
     check_cpu,
@@ -25,7 +32,12 @@ def _inference(device: Device) -> list[Finding]:
         devices, problem = ask_devices(), ""
     except RuntimeError as error:
         devices, problem = {}, str(error)
-    return [check_openvino(version), check_devices(devices, problem), check_gpu(device, devices, version)]
+    return [
+        check_openvino(version),
+        check_devices(devices, problem),
+        check_gpu(device, devices, version),
+        check_embeddings(device),
+    ]
 
 
 CHECKS: dict[str, Callable[[Device], list[Finding]]] = {

@@ -10,8 +10,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from components.child import start_child
+from components.child import start_child, start_module
 from components.doctor.finding import FAULT, OK, SKIPPED, WARN, Device, Finding
 
 LOWEST, ABOVE = (2024, 6), (2026, 4)
@@ -22,7 +23,10 @@ import json, openvino
 core = openvino.Core()
 print(json.dumps({name: core.get_property(name, "FULL_DEVICE_NAME") for name in core.available_devices}))
 """
+_SELF_TEST = "components.featurizer.self_test"
+_NEWER = "this wheel is built for a newer processor: deploy our artifact, not one of pip's cache"
 _INTEL = "0x8086"
+_PIPES: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE) | {"stdin": subprocess.DEVNULL}
 
 
 def installed(package: str = "openvino") -> str:
@@ -47,9 +51,16 @@ def check_openvino(version: str) -> Finding:
 
 def ask_devices(command: Sequence[str] = (sys.executable, "-c", _ASK), within_s: float = ANSWER_S) -> Mapping[str, str]:
     """OpenVINO's devices with their names; raises RuntimeError with the reason where it gives none."""
-    child = start_child(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=os.environ
-    )
+    code, out, said = _answer(start_child(command, env=os.environ, **_PIPES), within_s)
+    try:
+        return dict(json.loads(out))
+    except ValueError as error:
+        lines = said.strip().splitlines()
+        raise RuntimeError(lines[-1][:200] if lines else f"it ended with code {code}") from error
+
+
+def _answer(child: subprocess.Popen[bytes], within_s: float) -> tuple[int, str, str]:
+    """Exit code and what was said; raises RuntimeError with the reason where a signal or the time ended it."""
     try:
         out, said = child.communicate(timeout=within_s)
     except subprocess.TimeoutExpired as error:
@@ -58,11 +69,7 @@ def ask_devices(command: Sequence[str] = (sys.executable, "-c", _ASK), within_s:
         raise RuntimeError(f"it gave no answer in {within_s:g} s") from error
     if child.returncode < 0:
         raise RuntimeError(f"it was ended by {signal.Signals(-child.returncode).name}")
-    try:
-        return dict(json.loads(out))
-    except ValueError as error:
-        lines = said.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(lines[-1][:200] if lines else f"it ended with code {child.returncode}") from error
+    return child.returncode, out.decode(errors="replace"), said.decode(errors="replace")
 
 
 def check_devices(devices: Mapping[str, str], problem: str = "") -> Finding:
@@ -70,13 +77,29 @@ def check_devices(devices: Mapping[str, str], problem: str = "") -> Finding:
     if problem:
         remedy = "see the driver's messages in dmesg; with device: CPU the components do without the GPU"
         if "SIGILL" in problem:
-            remedy = "this wheel is built for a newer processor: deploy our artifact, not one of pip's cache"
+            remedy = _NEWER
         return Finding("devices", FAULT, f"OpenVINO cannot be asked: {problem}", remedy)
     if "CPU" not in devices:
         return Finding(
             "devices", FAULT, f"OpenVINO finds {', '.join(devices) or 'nothing'}, and no CPU", "deploy again"
         )
     return Finding("devices", OK, ", ".join(f"{name} ({words})" for name, words in devices.items()))
+
+
+def check_embeddings(device: Device, within_s: float = 2 * ANSWER_S) -> Finding:
+    """Whether the CPU computes valid embeddings with the model of the index."""
+    if not list((device.index_dir / "generations").glob("*.json")):
+        return Finding("embeddings", SKIPPED, f"there is no model in {device.index_dir} to try")
+    try:
+        child = start_module(_SELF_TEST, "--index-dir", str(device.index_dir), **_PIPES)
+        code, out, said = _answer(child, within_s)
+    except RuntimeError as error:
+        remedy = _NEWER if "SIGILL" in str(error) else "see dmesg, then deploy again"
+        return Finding("embeddings", FAULT, f"they cannot be computed: {error}", remedy)
+    if code != 0:
+        words = (said.strip().splitlines() or [f"it ended with code {code}"])[-1].removeprefix("error: ")
+        return Finding("embeddings", FAULT, words[:300], "build or fetch the generation again, or deploy again")
+    return Finding("embeddings", OK, out.strip())
 
 
 def check_gpu(
