@@ -1,4 +1,4 @@
-"""What many tests share: the default model, made once per run, and the real photos where they are."""
+"""What many tests share: the two nuclei, the default model, made once per run, and the real photos where they are."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,36 @@ import pytest
 
 from components.core.errors import UnavailableError
 from components.featurizer.model import Model
+from components.nucleus.limits import LIMITS
 from index_builder.model import make_default_model
 from recipes.build import Order, build
 from recipes.parts import all_parts, chosen
 
 GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--limits lite``: the tests that need a nucleus on this one alone."""
+    parser.addoption("--limits", choices=sorted(LIMITS), help="of the tests on a nucleus, only those on this one")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests on the other nucleus, where one was chosen."""
+    chosen = config.getoption("limits")
+    others = [item for item in items if chosen and _nucleus_of(item) not in (None, chosen)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def _nucleus_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("limits") if callspec is not None else None
+
+
+@pytest.fixture(scope="module", params=sorted(LIMITS))
+def limits(request: pytest.FixtureRequest) -> str:
+    """Whose limits the stand-in nucleus has: a test that takes this runs on both nuclei."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

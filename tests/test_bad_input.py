@@ -52,6 +52,7 @@ from components.featurizer.model import Model, describe
 from components.featurizer.sources import parse_source
 from components.greengrass import GreengrassBus
 from components.nucleus.deployment import Deployment
+from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.picture_header import MAX_SCANS, check_picture
 from components.ram import picture_path
@@ -499,7 +500,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def device(tmp_path_factory: pytest.TempPathFactory, limits: str) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("device")
     store, _ = make_store(folder / "index")
     (folder / "photos").mkdir()
@@ -510,6 +511,7 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         recipes=ROOT / "recipes",
         source=ROOT,
         python_env=Path(sys.prefix),
+        limits=LIMITS[limits],
         overrides={
             "Featurizer": {**places, "source": f"folder:{folder / 'photos'}"},
             "Searcher": {"index_dir": str(folder / "index")},

@@ -18,6 +18,7 @@ from components.core.errors import UnavailableError
 from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchResult, Status, decode, encode
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
 from components.nucleus.deployment import Deployment
+from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.nucleus.recipe import load_recipe
 
@@ -139,9 +140,14 @@ def test_recipe_and_configuration_agree() -> None:
     assert from_mapping(CloudSyncConfiguration, recipe.configuration) == CloudSyncConfiguration()
 
 
-def test_component_runs_as_its_recipe_says(tmp_path: Path) -> None:
+def test_component_runs_as_its_recipe_says(tmp_path: Path, limits: str) -> None:
     deployment = Deployment(
-        root=tmp_path, recipes=ROOT / "recipes", source=ROOT, python_env=Path(sys.prefix), only=("cloudsync",)
+        root=tmp_path,
+        recipes=ROOT / "recipes",
+        source=ROOT,
+        python_env=Path(sys.prefix),
+        only=("cloudsync",),
+        limits=LIMITS[limits],
     )
     with Nucleus(deployment) as nucleus:
         environment = nucleus.client_environment()

@@ -120,8 +120,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def demo(root: Path, catalog: Path) -> Iterator[Demo]:
-    running = Demo(root, catalog)
+def demo(root: Path, catalog: Path, limits: str) -> Iterator[Demo]:
+    running = Demo(root, catalog, "--limits", limits)
     try:
         wait_for(running.is_ready, "the demo is ready")
         yield running
@@ -131,14 +131,14 @@ def demo(root: Path, catalog: Path) -> Iterator[Demo]:
         running.process.communicate()
 
 
-def test_item_held_up_is_the_first_match(root: Path, catalog: Path) -> None:
-    demo = Demo(root, catalog, "--seconds", "20")
+def test_item_held_up_is_the_first_match(root: Path, catalog: Path, limits: str) -> None:
+    demo = Demo(root, catalog, "--seconds", "12", "--limits", limits)
     printed, _ = demo.process.communicate(timeout=120)
     assert demo.process.returncode == 0, printed
     summary = json.loads((root / "summary.json").read_text())
     assert f"http://127.0.0.1:{demo.port}/" in printed
     assert "summary: " in printed.splitlines()[-1]
-    assert summary["held_up"] >= 20
+    assert summary["held_up"] >= 12
     assert summary["share_right"] >= 0.9
     assert summary["empty"] >= 1
     assert summary["frames"] >= summary["queries"] >= summary["results"] - 1

@@ -394,11 +394,6 @@ def _payload(text: str) -> bytes:
     return base64.b64decode(text)
 
 
-@pytest.fixture(params=["lite", "classic"])
-def limits(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def test_device_tells_the_fleet_online_and_after_it_was_offline(tmp_path: Path, limits: str) -> None:
     with Device(tmp_path, limits, legacy_topic="true", status_limit="100") as device:
         device.say("running", "", frames=1, model="aaa", concerns="")

@@ -26,9 +26,9 @@ COMPONENTS = (
 )
 
 
-@pytest.fixture(params=["classic", "lite"])
-def nucleus(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Nucleus]:
-    with Nucleus(deployment(tmp_path, *COMPONENTS, limits=request.param)) as running:
+@pytest.fixture
+def nucleus(tmp_path: Path, limits: str) -> Iterator[Nucleus]:
+    with Nucleus(deployment(tmp_path, *COMPONENTS, limits=limits)) as running:
         yield running
 
 
@@ -164,7 +164,7 @@ def test_too_large_message_is_refused_before_it_can_do_harm(nucleus: Nucleus, bu
     assert len(heard.get(timeout=5)) == MAX_MESSAGE_BYTES
 
 
-@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+@pytest.mark.parametrize("limits", ["lite"])
 def test_bus_recovers_from_a_frame_that_closed_its_connection(nucleus: Nucleus, bus_of: Buses) -> None:
     bus = bus_of(nucleus)
     heard = listen(bus, "a/b")
@@ -173,7 +173,7 @@ def test_bus_recovers_from_a_frame_that_closed_its_connection(nucleus: Nucleus, 
     publish_until_heard(bus, "a/b", heard)
 
 
-@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+@pytest.mark.parametrize("limits", ["lite"])
 def test_subscription_that_died_silently_is_made_again(nucleus: Nucleus, bus_of: Buses) -> None:
     bus = bus_of(nucleus, refresh_s=0.5)
     heard = listen(bus, "a/b")
@@ -183,10 +183,11 @@ def test_subscription_that_died_silently_is_made_again(nucleus: Nucleus, bus_of:
     publish_until_heard(bus, "a/b", heard)
 
 
-def test_nucleus_that_hangs_is_away_and_refuses_nothing_until_it_goes_on(tmp_path: Path) -> None:
+def test_nucleus_that_hangs_is_away_and_refuses_nothing_until_it_goes_on(tmp_path: Path, limits: str) -> None:
     recipes = write_recipes(tmp_path / "recipes", *COMPONENTS)
     root = tmp_path / "root"
     command = [sys.executable, "-m", "components.nucleus", "--root", str(root), "--recipes", str(recipes)]
+    command += ["--limits", limits]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         wait_for((root / "ipc.socket").exists, "the nucleus listens")
@@ -212,7 +213,6 @@ def test_renewed_subscriptions_neither_lose_nor_repeat_a_message(nucleus: Nucleu
     assert heard.empty()
 
 
-@pytest.mark.parametrize("limits", ["classic", "lite"])
 def test_bus_comes_back_when_the_nucleus_was_restarted(tmp_path: Path, bus_of: Buses, limits: str) -> None:
     settings = deployment(tmp_path, *COMPONENTS, limits=limits)
     with Nucleus(settings) as first:
@@ -273,12 +273,12 @@ def test_closed_bus_leaves_no_thread(nucleus: Nucleus) -> None:
         bus.publish("a/b", b"x")
 
 
-@pytest.mark.parametrize(("nucleus", "value"), [("lite", "8"), ("classic", 8)], indirect=["nucleus"])
+@pytest.mark.parametrize(("limits", "value"), [("lite", "8"), ("classic", 8)])
 def test_configuration_comes_without_the_permissions(nucleus: Nucleus, bus_of: Buses, value: object) -> None:
     assert bus_of(nucleus, "talker").configuration() == {"k": value}
 
 
-@pytest.mark.parametrize("nucleus", ["classic"], indirect=True)
+@pytest.mark.parametrize("limits", ["classic"])
 def test_changed_configuration_is_told(nucleus: Nucleus, bus_of: Buses) -> None:
     bus = bus_of(nucleus, "talker")
     bus.configuration()
@@ -301,12 +301,22 @@ def test_change_of_which_no_notice_came_is_found_by_reading(nucleus: Nucleus, bu
     assert told.get(timeout=10) == {"k": "silent"}
 
 
-def test_iot_core_is_reached_or_said_to_be_away(tmp_path: Path, bus_of: Buses) -> None:
+def test_iot_core_is_reached(tmp_path: Path, bus_of: Buses, limits: str) -> None:
     log = tmp_path / "cloud.jsonl"
-    with Nucleus(deployment(tmp_path, *COMPONENTS, iot_core_log=log)) as running:
-        bus = bus_of(running)
-        bus.publish_to_iot_core("cloud/x", b"up", qos=0)
+    with Nucleus(deployment(tmp_path, *COMPONENTS, iot_core_log=log, limits=limits)) as running:
+        bus_of(running).publish_to_iot_core("cloud/x", b"up", qos=0)
         assert '"qos": "0"' in log.read_text()
-        running.set_online(False)
-        with pytest.raises(UnavailableError, match="Could not publish to IoT Core on cloud/x"):
+
+
+@pytest.mark.parametrize(("limits", "is_refused"), [("lite", True), ("classic", False)])
+def test_offline_is_told_by_one_nucleus_and_bridged_by_the_other(
+    tmp_path: Path, bus_of: Buses, limits: str, is_refused: bool
+) -> None:
+    log = tmp_path / "cloud.jsonl"
+    with Nucleus(deployment(tmp_path, *COMPONENTS, iot_core_log=log, limits=limits, online=False)) as running:
+        bus = bus_of(running)
+        said = pytest.raises(UnavailableError, match="Could not publish to IoT Core on cloud/x")
+        with said if is_refused else contextlib.nullcontext():
             bus.publish_to_iot_core("cloud/x", b"up")
+        running.set_online(True)
+        assert log.exists() != is_refused

@@ -142,8 +142,8 @@ WRONG = {
 RECIPES = {"featurizer": "Featurizer", "searcher": "Searcher", "dashboard": "Dashboard", "cloud_sync": "CloudSync"}
 
 
-@pytest.fixture(scope="module", params=["classic", "lite"])
-def deployed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Deployed]:
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, limits: str) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("device")
     places = {"index_dir": str(folder / "index"), "ram_dir": str(folder / "ram")}
     own = {"featurizer": places, "searcher": {"index_dir": places["index_dir"]}, "cloud_sync": {}}
@@ -153,7 +153,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         recipes=ROOT / "recipes",
         source=ROOT,
         python_env=Path(sys.prefix),
-        limits=LIMITS[request.param],
+        limits=LIMITS[limits],
         overrides={RECIPES[name]: {**own[name], key: wrong} for name, (key, wrong, _, _) in WRONG.items()},
     )
     statuses: dict[str, Status] = {}
@@ -165,7 +165,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     with Nucleus(deployment) as nucleus:
         bus = GreengrassBus.from_environment(nucleus.client_environment())
         bus.subscribe(STATUS_TOPIC, keep)
-        yield Deployed(request.param, nucleus, statuses)
+        yield Deployed(limits, nucleus, statuses)
         bus.close()
 
 

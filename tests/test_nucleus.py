@@ -42,9 +42,9 @@ BOTH = (
 )
 
 
-@pytest.fixture(params=["classic", "lite"])
-def nucleus(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Nucleus]:
-    with Nucleus(deployment(tmp_path, *BOTH, limits=request.param)) as running:
+@pytest.fixture
+def nucleus(tmp_path: Path, limits: str) -> Iterator[Nucleus]:
+    with Nucleus(deployment(tmp_path, *BOTH, limits=limits)) as running:
         yield running
 
 
@@ -156,7 +156,7 @@ def test_request_without_arguments_is_invalid(nucleus: Nucleus) -> None:
 # -- limits
 
 
-@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+@pytest.mark.parametrize("limits", ["lite"])
 @pytest.mark.parametrize(("size", "passes"), [(7_300, True), (7_301, False), (8_000, False)])
 def test_lite_closes_the_connection_on_a_too_large_message(nucleus: Nucleus, size: int, passes: bool) -> None:
     with client(nucleus.client_environment()) as own:
@@ -168,7 +168,7 @@ def test_lite_closes_the_connection_on_a_too_large_message(nucleus: Nucleus, siz
         assert passes == (not heard.empty())
 
 
-@pytest.mark.parametrize("nucleus", ["classic"], indirect=True)
+@pytest.mark.parametrize("limits", ["classic"])
 def test_classic_takes_a_large_message(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment()) as own:
         heard = listen(own, "a/b")
@@ -176,7 +176,7 @@ def test_classic_takes_a_large_message(nucleus: Nucleus) -> None:
         assert len(heard.get(timeout=5).binary_message.message) == 90_000
 
 
-@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+@pytest.mark.parametrize("limits", ["lite"])
 @pytest.mark.parametrize("value", [{"list": list(range(43))}, {f"k{n}": n for n in range(24)}])
 def test_lite_loses_a_large_json_message_and_its_subscriptions_silently(
     nucleus: Nucleus, value: dict[str, Any]
@@ -192,7 +192,7 @@ def test_lite_loses_a_large_json_message_and_its_subscriptions_silently(
         assert heard.empty()
 
 
-@pytest.mark.parametrize("nucleus", ["classic"], indirect=True)
+@pytest.mark.parametrize("limits", ["classic"])
 def test_classic_passes_a_large_json_message_on(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment()) as own:
         heard = listen(own, "a/b")
@@ -211,7 +211,7 @@ def test_json_is_counted_on_all_levels() -> None:
 # -- configuration
 
 
-@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+@pytest.mark.parametrize("limits", ["lite"])
 def test_lite_hands_over_every_scalar_of_a_recipe_as_a_string(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment("talker")) as talker:
         assert talker.get_configuration(key_path=["deep"]).value == {"on": "true", "text": "x"}
@@ -219,7 +219,7 @@ def test_lite_hands_over_every_scalar_of_a_recipe_as_a_string(nucleus: Nucleus) 
         assert set(talker.get_configuration(key_path=[]).value) == {"k", "deep", "accessControl"}
 
 
-@pytest.mark.parametrize("nucleus", ["classic"], indirect=True)
+@pytest.mark.parametrize("limits", ["classic"])
 def test_classic_hands_over_typed_values(nucleus: Nucleus) -> None:
     with client(nucleus.client_environment("talker")) as talker:
         assert talker.get_configuration(key_path=["deep", "on"]).value == {"on": True}
@@ -279,9 +279,12 @@ def to_iot_core(own: GreengrassCoreIPCClientV2, text: bytes) -> None:
     own.publish_to_iot_core(topic_name="cloud/x", qos="1", payload=text)
 
 
-def test_message_to_iot_core_is_logged_and_heard(tmp_path: Path) -> None:
+def test_message_to_iot_core_is_logged_and_heard(tmp_path: Path, limits: str) -> None:
     log = tmp_path / "cloud.jsonl"
-    with Nucleus(deployment(tmp_path, *BOTH, iot_core_log=log)) as running, client(running.client_environment()) as own:
+    with (
+        Nucleus(deployment(tmp_path, *BOTH, iot_core_log=log, limits=limits)) as running,
+        client(running.client_environment()) as own,
+    ):
         heard: queue.Queue[Any] = queue.Queue()
         own.subscribe_to_iot_core(topic_name="cloud/#", qos="1", on_stream_event=heard.put)
         to_iot_core(own, b"up")
@@ -359,24 +362,26 @@ def running_pid(nucleus: Nucleus, name: str, *, other_than: int | None = None) -
     return found
 
 
-def test_component_runs_in_its_directory_with_what_it_needs(tmp_path: Path) -> None:
+def test_component_runs_in_its_directory_with_what_it_needs(tmp_path: Path, limits: str) -> None:
     one = recipe("teller", 'echo "$PWD|$WORD|$SVCUID|$AWS_IOT_THING_NAME"; exec sleep 600', settings={"word": "hi"})
     one["Manifests"][0]["Lifecycle"]["Setenv"] = {"WORD": "{configuration:/word}-{iot:thingName}"}
     lines: queue.Queue[str] = queue.Queue()
-    with Nucleus(deployment(tmp_path, one, thing_name="box"), lambda name, line: lines.put(line)) as running:
+    with Nucleus(
+        deployment(tmp_path, one, thing_name="box", limits=limits), lambda name, line: lines.put(line)
+    ) as running:
         pwd, word, token, thing = lines.get(timeout=10).split("|")
         assert token == running.client_environment("teller")["SVCUID"]
     assert (pwd, word, thing) == (str(tmp_path / "root" / "work" / "teller"), "hi-box", "box")
     assert "|hi-box|" in (tmp_path / "root" / "logs" / "teller.log").read_text()
 
 
-def test_source_tree_and_environment_are_linked_where_a_device_has_them(tmp_path: Path) -> None:
+def test_source_tree_and_environment_are_linked_where_a_device_has_them(tmp_path: Path, limits: str) -> None:
     one = recipe("c", "test -e {artifacts:decompressedPath}/code/marker && exec {work:path}/venv/bin/python -V")
     one["Manifests"][0]["Lifecycle"]["install"] = "exit 9"
     one["Manifests"][0]["Artifacts"] = [{"URI": "s3://bucket/code.zip", "Unarchive": "ZIP"}]
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "marker").touch()
-    settings = deployment(tmp_path, one, source=tmp_path / "source", python_env=Path(sys.prefix))
+    settings = deployment(tmp_path, one, source=tmp_path / "source", python_env=Path(sys.prefix), limits=limits)
     with Nucleus(settings) as running:
         running.wait_running()
         wait_for(lambda: running.states()["c"].state == "finished", "it ended well")
@@ -499,8 +504,8 @@ def test_component_may_end_in_the_moment_in_which_it_is_started(tmp_path: Path) 
         assert running.states()["c"].state == "stopped", attempt
 
 
-def test_reported_state_is_kept(tmp_path: Path) -> None:
-    with Nucleus(deployment(tmp_path, recipe("c", SLEEP))) as running:
+def test_reported_state_is_kept(tmp_path: Path, limits: str) -> None:
+    with Nucleus(deployment(tmp_path, recipe("c", SLEEP), limits=limits)) as running:
         running_pid(running, "c")
         with client(running.client_environment("c")) as c:
             c.update_state(state="RUNNING")

@@ -396,7 +396,6 @@ sys.exit(run_component("part", Settings, GreengrassBus.from_environment, work))
 """
 
 
-@pytest.mark.parametrize("limits", ["classic", "lite"])
 def test_configuration_on_a_nucleus_that_notifies_and_on_one_that_restarts(tmp_path: Path, limits: str) -> None:
     script = tmp_path / "part.py"
     script.write_text(PART.format(root=str(ROOT), tests=str(ROOT / "tests")))
@@ -421,7 +420,6 @@ def test_configuration_on_a_nucleus_that_notifies_and_on_one_that_restarts(tmp_p
             assert nucleus.states()["part"].starts == {"classic": 1, "lite": 4}[limits]
 
 
-@pytest.mark.parametrize("limits", ["classic", "lite"])
 def test_a_change_of_which_no_notice_came_is_applied(tmp_path: Path, limits: str) -> None:
     work = Work()
     with Nucleus(deployment(tmp_path, recipe("part", publishes=[STATUS_TOPIC]), limits=limits)) as nucleus:
@@ -433,7 +431,6 @@ def test_a_change_of_which_no_notice_came_is_applied(tmp_path: Path, limits: str
             wait_for(lambda: work.begun[-1].k == 7, "the work began anew")
 
 
-@pytest.mark.parametrize("limits", ["classic", "lite"])
 def test_a_refused_subscription_is_told_in_the_status(tmp_path: Path, limits: str) -> None:
     newest: list[Status] = []
     work = Work(lambda own, _: own.subscribe("not/ours", lambda payload: None))

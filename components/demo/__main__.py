@@ -19,6 +19,7 @@ from components.greengrass import GreengrassBus
 from components.lifecycle import stop_at_signal
 from components.nucleus.__main__ import print_line
 from components.nucleus.deployment import Deployment
+from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.ports import port_fault
 
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--catalog", type=Path, help="folder, .csv or .jsonl (default: a rendered one)")
     add("--camera", help="0, usb:0, rtsp://..., a video file, a folder of pictures (default: synthetic)")
     add("--port", type=int, default=8080, help="of the kiosk (default: 8080)")
+    add("--limits", choices=sorted(LIMITS), default="lite", help="which nucleus to be as strict as; default: lite")
     add("--seconds", type=float, help="end by itself after so many seconds of running")
     add("--verbose", action="store_true", help="show what the components print")
     return parser
@@ -100,6 +102,7 @@ def _deployment(args: argparse.Namespace, index: Path, camera: str) -> Deploymen
         recipes=SOURCE_TREE / "recipes",
         source=SOURCE_TREE,
         python_env=Path(sys.prefix),
+        limits=LIMITS[args.limits],
         overrides={
             "Featurizer": {
                 "source": camera,
