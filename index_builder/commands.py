@@ -50,7 +50,7 @@ def run_build(args: argparse.Namespace) -> int:
         threads=max(1, args.threads),
     )
     with Steps() as steps:
-        made = build(options, lambda: _model(args.model, args.out), steps.announce)
+        made = build(options, lambda: model_of(args.model, args.out), steps.announce)
     verb = "is as it was" if made.unchanged else "is ready"
     headline = (
         f"Generation {made.generation} in {_as_text(str(args.out))} {verb}: {made.items} items, {made.views} views."
@@ -66,7 +66,8 @@ def _as_text(argument: str) -> str:
     return argument.encode(errors="replace").decode()
 
 
-def _model(given: Path | None, out: Path) -> Model:
+def model_of(given: Path | None, out: Path) -> Model:
+    """The model in the folder ``given``; else the default one, which is made in ``out`` where it is not yet there."""
     if given is not None:
         return read_model_dir(given)
     own = out / "work" / "model"

@@ -14,7 +14,7 @@ def thumbnail(image: Image) -> bytes:
     """The largest and best WebP of ``image`` (BGR) that fits in 15 KB."""
     data = b""
     for side in _SIDES:
-        small = _fit(image, side)
+        small = fit(image, side)
         for quality in _QUALITIES:
             _, encoded = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, quality])
             data = encoded.tobytes()
@@ -23,7 +23,8 @@ def thumbnail(image: Image) -> bytes:
     return data  # noise of 160 pixels at quality 30: as small as it gets
 
 
-def _fit(image: Image, side: int) -> Image:
+def fit(image: Image, side: int) -> Image:
+    """``image`` with a longer side of at most ``side`` pixels."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
