@@ -1,6 +1,7 @@
 # make demo    the main job on this machine: no camera, cloud or account needed
 # make test    all checks and tests
 # make lint    ruff and mypy alone
+# make faults  a campaign of faults and signals against the running product, some 20 minutes
 # make bench   figures of speed and quality
 # make greengrass  what a Greengrass core device runs, into greengrass-build/
 
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench greengrass clean
+.PHONY: demo test lint faults bench greengrass clean
 
 demo: $(READY)
 	@$(VENV)/bin/python -m components.demo --root "$(DEMO_ROOT)" --port $(PORT) \
@@ -32,6 +33,9 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+faults: $(READY)
+	$(VENV)/bin/python -m tests.campaign
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

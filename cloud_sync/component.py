@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME, Counter, status_of
 from cloud_sync.features import Features
@@ -37,13 +38,14 @@ def run(
     Embeddings are not even heard unless the configuration asks for ``features``.
     """
     counter, relay = Counter(), Relay(uplink, thing, NAME, _relay_settings(configuration, thing))
+    clock = ClockWatch(Clocks())
     bus.subscribe(RESULT_TOPIC, lambda payload: _count(counter, payload))
     bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, payload))
     features = _features(bus, uplink, configuration, thing)
     works: list[Callable[[], None]] = [
         lambda: relay.run(stop),
         lambda: report_status(
-            bus, lambda: status(counter, relay, features), stop, min(0.5, status_interval_s), status_interval_s
+            bus, lambda: status(counter, relay, features, clock), stop, min(0.5, status_interval_s), status_interval_s
         ),
     ]
     if features is not None:
@@ -53,14 +55,15 @@ def run(
             log.info("Counted %s; told the fleet %s.", counter.counts, relay.figures)
 
 
-def status(counter: Counter, relay: Relay, features: Features | None) -> Status:
+def status(counter: Counter, relay: Relay, features: Features | None, clock: ClockWatch) -> Status:
     """How the component is; being offline is no fault of a device that works offline."""
     more: dict[str, str | int] = {"events": relay.figures.events, "suppressed": relay.figures.suppressed}
     if relay.figures.problem:
         more["offline"] = relay.figures.problem[:200]
     if features is not None:
         more["features"] = features.sent
-    return status_of(counter.counts, more, "" if features is None else features.problem)
+    problems = [clock.problem(), "" if features is None else features.problem]
+    return status_of(counter.counts, more, " ".join(filter(None, problems)))
 
 
 def _relay_settings(configuration: CloudSyncConfiguration, thing: str) -> RelaySettings:

@@ -2,11 +2,10 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cloud_sync.clock import Clocks
 from cloud_sync.status_event import AWAY, Seen, StatusEvent, encoded, status_topic
 from cloud_sync.token_bucket import TokenBucket
 from cloud_sync.words import Said, next_word
@@ -25,14 +24,6 @@ class Uplink(Protocol):
 
     def publish_to_iot_core(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Hand ``payload`` over; raises UnavailableError while there is no way."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clocks:
-    """The two clocks: one to show, one for intervals."""
-
-    wall_s: Callable[[], float] = time.time
-    monotonic_s: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The directory in RAM through which pictures pass: written aside, renamed, removed by the reader; never on flash."""
 
+import contextlib
 from pathlib import Path
 
 from components.files import write_whole
@@ -15,6 +16,20 @@ def preview_path(ram_dir: Path, camera: str) -> Path:
 def picture_path(ram_dir: Path, query_id: str) -> Path:
     """Where an uploaded picture waits for the featurizer (JPEG, PNG or WebP bytes)."""
     return ram_dir / "pictures" / query_id
+
+
+def forget_pictures(ram_dir: Path) -> None:
+    """Remove the uploaded pictures: nobody waits for an answer any more."""
+    for path in (ram_dir / "pictures").glob("*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def remove_empty(ram_dir: Path) -> None:
+    """Remove what is empty of the directory in RAM; where another component still has something, it stays."""
+    for folder in (ram_dir / "preview", ram_dir / "pictures", ram_dir):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def write_aside(path: Path, data: bytes) -> None:

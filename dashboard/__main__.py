@@ -5,10 +5,12 @@ import json
 import sys
 import threading
 import time
+from pathlib import Path
 
 from components.bus import Bus
 from components.greengrass import GreengrassBus
 from components.lifecycle import in_background, run_component
+from components.ram import forget_pictures, remove_empty
 from dashboard.configuration import DashboardConfiguration
 from dashboard.supervisor import COMPONENT, Supervisor
 
@@ -24,6 +26,8 @@ def run(bus: Bus, configuration: DashboardConfiguration, stop: threading.Event) 
     with in_background(end):
         # On the main thread: the web process ends with the thread that started it.
         supervisor.run()
+    forget_pictures(Path(configuration.ram_dir))
+    remove_empty(Path(configuration.ram_dir))
 
 
 if __name__ == "__main__":

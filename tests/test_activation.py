@@ -309,6 +309,15 @@ def test_annoy_files_of_older_generations_are_removed(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "annoy").glob("*.ann")} == kept
 
 
+def test_an_older_annoy_file_that_cannot_be_removed_is_no_problem(tmp_path: Path) -> None:
+    store, _ = make_store(tmp_path)
+    searcher = Searcher()
+    activation = Activation(store, searcher)
+    (tmp_path / "annoy" / "older.ann").mkdir(parents=True)  # stands for a disk that became read-only: no unlink
+    step_until(activation, lambda: backend(searcher) == "annoy")
+    assert (activation.problem, activation.step(), activation.problem) == ("", True, "")
+
+
 def test_annoy_is_reproducible(tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from nucleus_support import wait_for
 
+from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.component import run
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import Counter, Counts, status_of
@@ -51,6 +52,41 @@ def test_results_of_another_version_make_it_degraded() -> None:
     assert "same version" in status.reason
     counter.add(SearchResult(query_id="q", model="0" * 64, generation=1, decision="no_match"))
     assert status_of(counter.counts).state == "running", "it understands again"
+
+
+class SetClock:
+    """Clocks that a test sets."""
+
+    def __init__(self, wall_s: float) -> None:
+        self.wall_s, self.now_s = wall_s, 100.0
+        self.watch = ClockWatch(Clocks(wall_s=lambda: self.wall_s, monotonic_s=lambda: self.now_s))
+
+    def problem_after(self, seconds: float, jump_s: float = 0.0) -> str:
+        self.now_s += seconds
+        self.wall_s += seconds + jump_s
+        return self.watch.problem()
+
+
+def test_clock_that_was_never_set_is_told_until_it_is() -> None:
+    clock = SetClock(wall_s=600.0)
+    assert clock.problem_after(0.5) == clock.problem_after(3600.0) != ""
+    assert "never set" in clock.watch.problem()
+    assert clock.problem_after(0.5, jump_s=1.8e9) == "The device's clock jumped by +20833 d."
+    assert clock.problem_after(11.0) == ""
+
+
+@pytest.mark.parametrize(("jump_s", "told"), [(-3600.0, "-3600 s"), (61.0, "+61 s"), (-172_800.0, "-2 d")])
+def test_clock_that_jumps_is_told_for_a_while(jump_s: float, told: str) -> None:
+    clock = SetClock(wall_s=1.8e9)
+    assert clock.problem_after(0.5) == ""
+    assert clock.problem_after(0.5, jump_s) == f"The device's clock jumped by {told}."
+    assert clock.problem_after(9.0) != ""
+    assert clock.problem_after(1.5) == ""
+
+
+def test_small_corrections_of_the_clock_are_no_jumps() -> None:
+    clock = SetClock(wall_s=1.8e9)
+    assert [clock.problem_after(0.5, jump_s=50.0) for _ in range(5)] == [""] * 5
 
 
 class NoCloud:

@@ -142,6 +142,7 @@ def test_item_held_up_is_the_first_match(root: Path, catalog: Path, limits: str)
     assert summary["share_right"] >= 0.9
     assert summary["empty"] >= 1
     assert summary["frames"] >= summary["queries"] >= summary["results"] - 1
+    assert not list(Path("/dev/shm").glob(f"lookalike-demo-*-{demo.port}")), "no picture and no folder stays in RAM"
 
 
 def test_replaced_picture_is_noticed(tmp_path: Path) -> None:

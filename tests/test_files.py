@@ -8,7 +8,21 @@ from pathlib import Path
 import pytest
 
 from components.files import write_whole
-from components.ram import picture_path, preview_path, write_aside
+from components.ram import forget_pictures, picture_path, preview_path, remove_empty, write_aside
+
+
+def test_nothing_is_left_in_ram_after_both_who_use_it(tmp_path: Path) -> None:
+    ram = tmp_path / "ram"
+    write_aside(preview_path(ram, "camera"), b"jpeg")
+    write_aside(picture_path(ram, "a1"), b"jpeg")
+    remove_empty(ram)
+    assert preview_path(ram, "camera").exists() and picture_path(ram, "a1").exists(), "what is in use stays"
+    preview_path(ram, "camera").unlink()
+    remove_empty(ram)
+    assert sorted(path.name for path in ram.iterdir()) == ["pictures"]
+    forget_pictures(ram)
+    remove_empty(ram)
+    assert not ram.exists()
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

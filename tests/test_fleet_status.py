@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from nucleus_support import wait_for
 
+from cloud_sync.clock import Clocks
 from cloud_sync.features import Features, features_message
-from cloud_sync.relay import AWAY_AFTER_S, Clocks, Relay, RelaySettings
+from cloud_sync.relay import AWAY_AFTER_S, Relay, RelaySettings
 from cloud_sync.status_event import EARLIEST_WALL_S, MAX_EVENT_BYTES
 from cloud_sync.token_bucket import TokenBucket
 from components.core.errors import MessageError, UnavailableError

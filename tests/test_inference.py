@@ -176,6 +176,30 @@ def test_while_a_child_is_replaced_the_reason_is_told(model, orders):
             running.embed(scene(1))
 
 
+class StrikesThatFail(Strikes):
+    """The GPU rests, until the question whether it does fails, once."""
+
+    fails = False
+    failed_once = False
+
+    def rests(self, now_s):
+        if self.fails and not self.failed_once:
+            self.failed_once = True
+            raise RuntimeError("nobody foresaw this")
+        return not self.fails
+
+
+def test_an_error_that_nobody_foresaw_ends_nothing(model, orders):
+    strikes = StrikesThatFail()
+    with inference(model, "AUTO", program=posing(orders), strikes=strikes) as running:
+        running.embed(scene(1))
+        strikes.fails = True
+        wait_for(lambda: running.device == "GPU", PATIENCE_S)
+        running.embed(scene(1))
+        assert any("RuntimeError: nobody foresaw this" in said for said in running.said)
+        assert running.said[-1] == ""
+
+
 # --- the GPU
 
 
@@ -193,6 +217,7 @@ def test_a_machine_without_a_gpu_stays_on_the_cpu(model, orders):
     with inference(model, "AUTO", program=posing(orders)) as running:
         wait_for(lambda: "finds no GPU here (only CPU)" in running.device_reason, PATIENCE_S)
         assert (running.device, running.said, len(running.pids)) == ("CPU", [""], 1)
+        assert running.gpu_problem == "", "what is not there has not failed"
 
 
 def test_a_wish_for_the_cpu_does_not_even_list_the_gpu(model, orders):
@@ -217,8 +242,10 @@ def test_a_gpu_that_fails_twice_rests_and_may_try_again(model, orders, fault, re
         assert reason in running.device_reason
         running.embed(scene(1))
         assert (running.device, running.said) == ("CPU", [""])
+        assert running.gpu_problem == running.device_reason
         orders.give()
         wait_for(lambda: running.device == "GPU", PATIENCE_S)
+        assert running.gpu_problem == ""
 
 
 def test_a_gpu_that_fails_in_use_is_left_for_the_cpu_and_tried_once_more(model, reference, orders):

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import sys
 import threading
 import time
@@ -69,7 +70,16 @@ def _say(line: str) -> None:
 
 
 def _run(args: argparse.Namespace, index: Path, camera: str, ended: threading.Event) -> int:
-    with Nucleus(_deployment(args, index.absolute(), camera), print_line if args.verbose else None) as nucleus:
+    ram_dir = _ram_dir(args)
+    try:
+        return _run_in(ram_dir, args, index, camera, ended)
+    finally:
+        shutil.rmtree(ram_dir, ignore_errors=True)  # also of components that were killed
+
+
+def _run_in(ram_dir: Path, args: argparse.Namespace, index: Path, camera: str, ended: threading.Event) -> int:
+    deployment = _deployment(args, index.absolute(), camera, str(ram_dir))
+    with Nucleus(deployment, print_line if args.verbose else None) as nucleus:
         bus = GreengrassBus.from_environment(nucleus.client_environment())
         watcher = Watcher(bus, _say)
         logs = args.root / "nucleus" / "logs"
@@ -94,9 +104,12 @@ def _first_result(watcher: Watcher, ended: threading.Event) -> bool:
     return True
 
 
-def _deployment(args: argparse.Namespace, index: Path, camera: str) -> Deployment:
+def _ram_dir(args: argparse.Namespace) -> Path:
     ram = Path("/dev/shm")  # noqa: S108  # RAM on purpose: frames never touch the disk
-    ram_dir = str((ram if ram.is_dir() else args.root.absolute()) / f"lookalike-demo-{os.getuid()}-{args.port}")
+    return (ram if ram.is_dir() else args.root.absolute()) / f"lookalike-demo-{os.getuid()}-{args.port}"
+
+
+def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str) -> Deployment:
     return Deployment(
         root=args.root / "nucleus",
         recipes=SOURCE_TREE / "recipes",

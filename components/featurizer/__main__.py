@@ -12,15 +12,17 @@ from components.featurizer.capture import Capture
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
 from components.featurizer.gate import Gate
-from components.featurizer.inference import Inference
+from components.featurizer.inference import Deadlines, Inference
 from components.featurizer.model import Model
 from components.featurizer.pictures import Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
 from components.featurizer.sources import redacted
+from components.featurizer.strikes import Strikes
 from components.greengrass import GreengrassBus
 from components.lifecycle import in_background, report_status, run_component
 from components.problems import Problems
+from components.ram import remove_empty
 
 COMPONENT = "featurizer"
 
@@ -57,8 +59,11 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
         lambda: pictures.run(stop),
         lambda: report_status(bus, lambda: status(configuration, active, figures, health), stop),
     ):
-        pipeline.run(capture, stop)
-        preview.close()
+        try:
+            pipeline.run(capture, stop)
+        finally:
+            preview.close()
+            remove_empty(ram_dir)
     active.close()
 
 
@@ -73,6 +78,8 @@ def make_embedder(
         cache_dir=Path(configuration.cache_dir or "openvino-cache").resolve(),
         threads=configuration.threads,
         on_health=lambda problem: health.note("embedder", problem),
+        deadlines=Deadlines(gpu_start_s=configuration.gpu_ready_s),
+        strikes=Strikes(rest_s=configuration.gpu_rest_s),
     )
 
 
@@ -84,6 +91,7 @@ def status(
     counted = figures.details()
     works = embedder is not None and counted["frames"] > 0
     details: dict[str, str | int | float | bool] = {"source": redacted(configuration.source)[:200], **counted}
+    health.note("gpu", "" if embedder is None else embedder.gpu_problem)
     details["concerns"] = health.concerns
     if embedder is not None:
         details["model"] = embedder.model_digest[:12]

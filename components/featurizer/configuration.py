@@ -22,6 +22,12 @@ class FeaturizerConfiguration:
     threads: int = setting(1, "threads of the CPU for embeddings", low=1, high=16)
     cache_dir: str = setting("", "folder of compiled models; empty: openvino-cache in the component's work folder")
     k: int = setting(8, "how many matches a search shall bring", low=1, high=50)
+    gpu_ready_s: float = setting(
+        300.0, "how long the GPU may take to compile the model and to qualify", low=1, high=3600
+    )
+    gpu_rest_s: float = setting(
+        3600.0, "for so long the CPU computes after the GPU failed twice within ten minutes", low=1, high=86_400
+    )
     frozen_after_s: float = setting(5.0, "without a new picture for so long, the camera is reopened", low=1, high=600)
 
     def __post_init__(self) -> None:

@@ -10,11 +10,15 @@ log = logging.getLogger(__name__)
 
 
 class GpuTrial:
-    """Starts a child that shall qualify its GPU, and gives it away once it has; ``said`` tells why there is none."""
+    """Starts a child that shall qualify its GPU, and gives it away once it has.
+
+    ``said`` tells why there is none; ``problem`` is how the GPU failed, until it qualifies.
+    """
 
     def __init__(self, task: Task, wish: str, within_s: float, strikes: Strikes) -> None:
         self.candidate: InferenceProcess | None = None
         self.said = "The configuration asks for the CPU." if wish == "CPU" else "The GPU has not been tried yet."
+        self.problem = ""
         self._task, self._wish, self._within_s, self._strikes = task, wish, within_s, strikes
 
     def step(self, now_s: float, *, may_begin: bool) -> InferenceProcess | None:
@@ -33,10 +37,12 @@ class GpuTrial:
     def failed(self, problem: str, now_s: float) -> None:
         """Count a failure of the GPU, in a trial or in use."""
         if self._strikes.failed(now_s):
-            rest_min = self._strikes.rest_s / 60
-            self.said = f"The GPU failed too often, so the CPU computes for {rest_min:g} min. {problem}"
+            rest_s = self._strikes.rest_s
+            rest = f"{rest_s / 60:.0f} min" if rest_s >= 60 else f"{rest_s:g} s"
+            self.said = f"The GPU failed too often, so the CPU computes for {rest}. {problem}"
         else:
             self.said = f"The GPU failed. {problem}"
+        self.problem = self.said
         log.warning("%s", self.said)
 
     def close(self) -> None:
@@ -49,11 +55,11 @@ class GpuTrial:
         if not candidate.is_ready(self._within_s, now_s):
             return None
         if candidate.device != "CPU":
-            self.candidate = None
+            self.candidate, self.problem = None, ""
             return candidate
         self.close()
         if candidate.reason.startswith("OpenVINO finds no GPU"):
-            self.said = candidate.reason
+            self.said, self.problem = candidate.reason, ""
             self._strikes.rest(now_s)
         else:
             self.failed(candidate.reason, now_s)

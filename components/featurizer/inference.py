@@ -17,6 +17,7 @@ from components.featurizer.model import Model
 from components.featurizer.proof import Proof
 from components.featurizer.strikes import Strikes
 from components.pauses import GrowingPause
+from components.problems import in_words
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,11 @@ class Inference:
         return self._gpu.said if serving.device == "CPU" else serving.reason
 
     @property
+    def gpu_problem(self) -> str:
+        """How a GPU that is there and wanted has failed, until it computes; "" while nothing is known against it."""
+        return self._gpu.problem
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the children: the one that serves first, then one that tries the GPU."""
         return [child.pid for child in (self._serving, self._cpu, self._gpu.candidate) if child is not None]
@@ -139,12 +145,28 @@ class Inference:
     def _keep(self) -> None:
         try:
             while not self._over():
-                self._step(time.monotonic())
+                self._try_step()
                 starting = self._cpu is not None or self._gpu.candidate is not None or self._serving is None
                 self._wake.wait(0.02 if starting else 0.5)
                 self._wake.clear()
         finally:
             self._end()
+
+    def _try_step(self) -> None:
+        try:
+            self._step(time.monotonic())
+        except Exception as error:  # without its keeper, the inference would never come back
+            log.exception("The inference's keeper failed; everything is begun anew.")
+            self._begin_anew(in_words(error))
+
+    def _begin_anew(self, problem: str) -> None:
+        with self._one_at_a_time:
+            if self._serving is not None:
+                self._lose(self._serving, problem)
+        self._close_cpu()
+        self._gpu.close()
+        self._delay_cpu(time.monotonic())
+        self._report(problem)
 
     def _step(self, now_s: float) -> None:
         with self._one_at_a_time:

@@ -98,10 +98,10 @@ class Activation:
             self._searcher.index = Index(index.snapshot, candidates)
             self._annoy_problem = ""
             log.info("generation %d is searched with Annoy", index.snapshot.manifest.seq)
-            self._forget_others(cache_path(self._store.index_dir, index.snapshot.manifest))
         except (LookalikeError, OSError) as error:
             self._annoy_problem = _said(f"searching without Annoy: {error}", self._annoy_problem)
             return False
+        self._forget_others(cache_path(self._store.index_dir, index.snapshot.manifest))
         return True
 
     def _candidates(self, manifest: Manifest) -> AnnoyCandidates | None:
@@ -123,7 +123,10 @@ class Activation:
 
     def _forget_others(self, path: Path) -> None:
         self._annoy_files = [path, *(other for other in self._annoy_files[:1] if other != path)]
-        remove_others(set(self._annoy_files))
+        try:
+            remove_others(set(self._annoy_files))
+        except OSError as error:  # the next generation's turn removes them; no search is the worse for it
+            log.warning("An older Annoy file stays on the disk: %s", error)
 
 
 def _said(problem: str, before: str) -> str:

@@ -1,0 +1,5 @@
+"""A campaign against the whole product: its real processes, started by the stand-in nucleus from the recipes, suffer
+faults that come from outside (``faults.py``) and signals under load (``signals.py``).
+
+``python -m tests.campaign`` runs all of it and prints a table; ``tests/test_campaign.py`` is the short version.
+"""
