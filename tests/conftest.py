@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import UnavailableError
-from components.featurizer.model import Model
+from components.featurizer.model import Model, describe
 from components.nucleus.limits import LIMITS
 from index_builder.model import make_default_model
 from recipes.build import Order, build
@@ -43,6 +43,15 @@ def limits(request: pytest.FixtureRequest) -> str:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """EfficientNet-Lite0, as `python -m index_builder model` makes it."""
     return make_default_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def model_dir(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EfficientNet-Lite0 as a directory."""
+    folder = tmp_path_factory.mktemp("model")
+    for name, data in (("model.xml", model.xml), ("model.bin", model.bin), ("model.json", describe(model))):
+        (folder / name).write_bytes(data)
+    return folder
 
 
 @pytest.fixture(scope="session")

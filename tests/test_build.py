@@ -24,7 +24,7 @@ import pytest
 from components.catalog import load_catalog
 from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import SearchSettings
-from components.featurizer.model import Model, describe
+from components.featurizer.model import Model
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder.build import BuildOptions, BuildReport, build
@@ -79,14 +79,6 @@ def picture(path: Path, seed: int, size: int = 96) -> Path:
 def shop(folder: Path, count: int = 20) -> Path:
     for n in range(count):
         picture(folder / f"item-{n:02}.png", n)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model_dir(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model-dir")
-    for name, data in (("model.xml", model.xml), ("model.bin", model.bin), ("model.json", describe(model))):
-        (folder / name).write_bytes(data)
     return folder
 
 
