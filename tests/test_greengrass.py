@@ -17,6 +17,8 @@ from nucleus_support import client, deployment, json_message, recipe, wait_for, 
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import MAX_MESSAGE_BYTES
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
+from components.greengrass.link import Close, Link, Listener
+from components.greengrass.subscriptions import Deliveries, Subscriptions
 from components.nucleus.nucleus import Nucleus
 
 ROOT = Path(__file__).parents[1]
@@ -181,6 +183,62 @@ def test_subscription_that_died_silently_is_made_again(nucleus: Nucleus, bus_of:
         other.publish_to_topic(topic="a/b", publish_message=json_message({"list": list(range(43))}))
     bus.publish("a/b", b"lost")
     publish_until_heard(bus, "a/b", heard)
+
+    def said() -> str:
+        bus.publish("a/b", b"more")
+        return bus.problem
+
+    assert wait_for(said, "it is told") == "the nucleus had silently dropped a/b, which is subscribed to again"
+    assert sum(heard.get() == b"lost" for _ in range(heard.qsize())) == 0
+
+
+class Topic:
+    """A topic of a nucleus that now and then drops a subscription without a word."""
+
+    def __init__(self) -> None:
+        self.now, self.heard, self.streams = 100.0, [], []
+        self._deliveries = Deliveries()
+        self.subscriptions = Subscriptions(self._deliveries, 15.0, lambda: None, lambda: self.now)
+        self.subscriptions.add("a/b", self._subscribe, self.heard.append)
+
+    def _subscribe(self, _: Link, listener: Listener) -> Close:
+        self.streams.append(listener)
+        listener.answered()
+        return lambda: self.streams.remove(listener) if listener in self.streams else None
+
+    def close(self) -> None:
+        self._deliveries.close()
+
+    def after(self, seconds: float, message: bytes | None = None) -> list[str]:
+        """What is said to have died when time has passed, and a message came."""
+        self.now += seconds
+        for stream in list(self.streams) if message is not None else ():
+            stream.heard(message)
+        self.subscriptions.tend(NO_LINK)
+        return self.subscriptions.died()
+
+
+class NoLink:
+    lost = threading.Event()
+
+
+NO_LINK: Any = NoLink()
+
+
+def test_subscription_that_was_quiet_is_called_dead_only_if_it_was() -> None:
+    topic = Topic()
+    assert topic.after(0) == []
+    assert topic.after(1, b"1") == []
+    assert (topic.after(20), len(topic.streams)) == ([], 2), "it was quiet: another one stands beside it"
+    assert topic.after(20) == []
+    assert (topic.after(1, b"2"), topic.after(1), len(topic.streams)) == ([], [], 1), "both brought it"
+    assert topic.after(20) == []
+    del topic.streams[:-1]
+    assert (topic.after(1, b"3"), topic.after(0.4), topic.after(0.2)) == ([], [], ["a/b"])
+    assert topic.after(31, b"4") == [], "it is told for a while"
+    wait_for(lambda: len(topic.heard) == 4, "all came")
+    assert topic.heard == [b"1", b"2", b"3", b"4"]
+    topic.close()
 
 
 def test_nucleus_that_hangs_is_away_and_refuses_nothing_until_it_goes_on(tmp_path: Path, limits: str) -> None:

@@ -59,11 +59,13 @@ class GreengrassBus:
 
     @property
     def problem(self) -> str:
-        """Why the bus is away now, in words; "" while it is there and every subscription stands."""
+        """Why the bus is away, in words, or what is or lately was wrong with a subscription; "" when all is well."""
         if self._link is None:
             return f"the nucleus is away: {self._problem}"
-        refused = self._subscriptions.refused()
-        return f"the nucleus refuses to subscribe to {', '.join(refused)}" if refused else ""
+        refused, died = self._subscriptions.refused(), self._subscriptions.died()
+        said = [f"the nucleus refuses to subscribe to {', '.join(refused)}"] if refused else []
+        said += [f"the nucleus had silently dropped {', '.join(died)}, which is subscribed to again"] if died else []
+        return "; ".join(said)
 
     def wait_until_connected(self, timeout_s: float = 10.0) -> bool:
         """Wait until the nucleus answered; False where it did not in time."""

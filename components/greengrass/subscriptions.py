@@ -1,6 +1,7 @@
 """What was subscribed on the bus, kept standing over lost connections and over streams that die without a word."""
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -16,6 +17,10 @@ log = logging.getLogger(__name__)
 _REFUSED_S = 5.0
 """How long a subscription that was refused waits for the next try."""
 _MAX_WAITING = 1_000
+_SURE_S = 0.5
+"""How long after the first message of a new stream one that stands beside it must have brought it, too."""
+_TOLD_S = 30.0
+"""How long it is told that a subscription had died."""
 
 
 class Deliveries:
@@ -54,14 +59,17 @@ class _Subscription:
     handlers: list[Handler] = field(default_factory=list)
     stream: int = 0
     """Number of the newest stream that answered; 0 is none."""
-    close: Close | None = None
-    """Ends the stream that stands; None where none does."""
+    standing: "_Stream | None" = None
+    """The stream that stands; None where none does."""
+    replaced: "_Stream | None" = None
+    """The one before, kept until the new one shows whether it had died."""
     heard_at: float = 0.0
+    died_at: float = -math.inf
     refused: bool = False
     tried: threading.Event = field(default_factory=threading.Event)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Stream:
     """One stream of a subscription, as a link tells it; a newer one may have replaced it."""
 
@@ -69,22 +77,28 @@ class _Stream:
     number: int
     deliveries: Deliveries
     on_closed: Callable[[], None]
+    clock: Callable[[], float]
+    made_at: float
+    close: Close = lambda: None
+    first_heard_at: float | None = None
+    last_heard_at: float = -math.inf
 
     def answered(self) -> None:
         self.subscription.stream = max(self.subscription.stream, self.number)
 
     def heard(self, payload: bytes) -> None:
-        subscription = self.subscription
+        subscription, now = self.subscription, self.clock()
+        self.first_heard_at, self.last_heard_at = self.first_heard_at or now, now
         if self.number < subscription.stream:
             return
-        subscription.stream, subscription.heard_at = self.number, time.monotonic()
+        subscription.stream, subscription.heard_at = self.number, now
         for handler in subscription.handlers:
             if not self.deliveries.put(lambda handler=handler: handler(payload)):  # type: ignore[misc]  # bound now
                 log.warning("The bus's handlers are too slow: a message on %s is lost.", subscription.name)
 
     def closed(self) -> None:
         if self.number == self.subscription.stream:
-            self.subscription.close = None
+            self.subscription.standing = None
             self.on_closed()
 
 
@@ -97,11 +111,20 @@ class Subscriptions:
     it fails to come, its sender may be what died. To make a quiet one anew costs one request, needs no permission
     but its own, and works whatever the cause; a busy one is alive.
 
+    The one that was replaced is kept until the new one brings a message: if it does not bring that, too, it had died,
+    and ``died`` tells it for a while.
+
     ``on_closed`` is called when one has ended and ``tend`` should be.
     """
 
-    def __init__(self, deliveries: Deliveries, refresh_s: float, on_closed: Callable[[], None]) -> None:
-        self._deliveries, self._refresh_s, self._on_closed = deliveries, refresh_s, on_closed
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        refresh_s: float,
+        on_closed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._deliveries, self._refresh_s, self._on_closed, self._clock = deliveries, refresh_s, on_closed, clock
         self._lock = threading.Lock()
         self._by_name: dict[str, _Subscription] = {}
         self._streams = 0
@@ -117,35 +140,41 @@ class Subscriptions:
         """The names of those that the nucleus does not allow."""
         return [subscription.name for subscription in self._all() if subscription.refused]
 
+    def died(self) -> list[str]:
+        """The names of those that died without a word not long ago, and were made again."""
+        now = self._clock()
+        return [subscription.name for subscription in self._all() if now - subscription.died_at < _TOLD_S]
+
     def tend(self, link: Link) -> None:
         """Make on ``link`` what does not stand there, or has been quiet for too long."""
         for subscription in self._all():
+            _judge(subscription, self._clock())
             if not link.lost.is_set() and self._is_due(subscription):
                 self._renew(link, subscription)
 
     def drop(self) -> None:
         """The link is gone, and every stream with it."""
         for subscription in self._all():
-            subscription.close = None
+            subscription.standing = subscription.replaced = None
 
     def _all(self) -> list[_Subscription]:
         return list(self._by_name.values())
 
     def _is_due(self, subscription: _Subscription) -> bool:
-        quiet_s = time.monotonic() - subscription.heard_at
-        if subscription.close is None:
+        quiet_s = self._clock() - subscription.heard_at
+        if subscription.standing is None:
             return not subscription.refused or quiet_s >= _REFUSED_S
         return quiet_s >= self._refresh_s
 
     def _renew(self, link: Link, subscription: _Subscription) -> None:
-        """Make a stream for ``subscription`` and then close the one that it replaces, so that nothing is missed."""
+        """Make a stream for ``subscription`` before the one that it replaces is closed, so that nothing is missed."""
         self._streams += 1
-        before = subscription.close
-        subscription.heard_at = time.monotonic()
+        before, now = subscription.standing, self._clock()
+        subscription.heard_at = now
         try:
-            stream = _Stream(subscription, self._streams, self._deliveries, self._on_closed)
-            subscription.close = subscription.subscribe(link, stream)
-            subscription.refused = False
+            stream = _Stream(subscription, self._streams, self._deliveries, self._on_closed, self._clock, now)
+            stream.close = subscription.subscribe(link, stream)
+            subscription.standing, subscription.refused = stream, False
         except RefusedError as error:
             if not subscription.refused:
                 log.warning("The nucleus refuses to subscribe to %s: %s; trying again.", subscription.name, error)
@@ -157,5 +186,20 @@ class Subscriptions:
             return
         finally:
             subscription.tried.set()
-        if before is not None:
-            before()
+        if subscription.replaced is not None:
+            subscription.replaced.close()
+        subscription.replaced = before
+
+
+def _judge(subscription: _Subscription, now: float) -> None:
+    """Once the stream that stands has brought something, see whether the one that it replaced did so, too; close it."""
+    standing, replaced = subscription.standing, subscription.replaced
+    if standing is None or replaced is None or standing.first_heard_at is None:
+        return
+    if now - standing.first_heard_at < _SURE_S:
+        return
+    if replaced.last_heard_at < standing.made_at:
+        log.warning("The subscription to %s had died without a word; it was made again.", subscription.name)
+        subscription.died_at = now
+    subscription.replaced = None
+    replaced.close()
