@@ -1,5 +1,6 @@
 """The stages of a frame's way inside the featurizer and the searcher, one at a time, on one thread."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from components.core import messages
 from components.core.messages import Query
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
+from components.featurizer.foreground import Foreground
+from components.featurizer.frame import Image
 from components.featurizer.gate import Gate
 from components.featurizer.model import Model
 from components.searcher.index import Index
@@ -32,6 +35,8 @@ def measure(model: Model, items: int = 10_000) -> dict[str, dict[str, float]]:
     rows = {
         "decode (JPEG, 1080p)": durations_ms(lambda: decode_picture(jpeg), REPEATS // 4),
         "gate (960x540)": durations_ms(lambda: gate.opens(half, next(clock)), REPEATS),
+        "foreground (960x540)": _foreground_ms(half),
+        "foreground (1080p)": _foreground_ms(full),
         "embed (960x540)": durations_ms(lambda: embedder.embed(half), REPEATS),
         "query to bytes": durations_ms(lambda: messages.encode(query), REPEATS),
         "bytes to query": durations_ms(lambda: messages.decode(Query, payload), REPEATS),
@@ -41,3 +46,17 @@ def measure(model: Model, items: int = 10_000) -> dict[str, dict[str, float]]:
         searcher = Searcher(Index(load_snapshot(store, 1)))
         rows[f"search ({items} items)"] = durations_ms(lambda: searcher.answer(query), REPEATS)
     return {name: p50_p95(values) for name, values in rows.items()}
+
+
+def _foreground_ms(empty: Image) -> list[float]:
+    """Looks at an item on a background that is known."""
+    foreground, times = Foreground(), (0.1 * number for number in itertools.count())
+    for _ in range(20):
+        foreground.look(empty, next(times))
+    height, width = empty.shape[:2]
+    with_item = empty.copy()
+    with_item[height // 4 : height // 2, width // 4 : width // 2] = 255
+    spent_ms = durations_ms(lambda: foreground.look(with_item, next(times)), REPEATS)
+    if not foreground.scene.objects:
+        raise SystemExit("the foreground did not find the item: the benchmark times something else")
+    return spent_ms

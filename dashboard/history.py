@@ -24,10 +24,15 @@ class Entry:
         """How old the frame is."""
         return max(0, now_ns - self.captured_ns)
 
+    @property
+    def object(self) -> tuple[str, int]:
+        """What the result is about: a camera, and which of the objects before it."""
+        return self.result.camera, self.result.object_index
+
     def says_the_same_as(self, other: "Entry") -> bool:
-        """Whether both answer alike, for one camera, within five seconds: an item that still lies there."""
+        """Whether both answer alike, for one object, within five seconds: an item that still lies there."""
         return (
-            self.result.camera == other.result.camera
+            self.object == other.object
             and self.result.decision == other.result.decision
             and self._best() == other._best()
             and abs(self.captured_ns - other.captured_ns) <= _SAME_SHOWING_NS
@@ -45,10 +50,12 @@ class History:
         self._lock = threading.Lock()
 
     def add(self, entry: Entry, now_ns: int) -> None:
-        """Put ``entry`` on top, in place of the entry there when that says the same."""
+        """Put ``entry`` on top, in place of the last one of the same object when that says the same."""
         with self._lock:
-            if self._entries and entry.says_the_same_as(self._entries[0]):
-                entry = dataclasses.replace(entry, results=self._entries.popleft().results + 1)
+            last = next((one for one in self._entries if one.object == entry.object), None)
+            if last is not None and entry.says_the_same_as(last):
+                self._entries.remove(last)
+                entry = dataclasses.replace(entry, results=last.results + 1)
             self._entries.appendleft(entry)
             while self._entries[-1].age_ns(now_ns) > MAX_AGE_NS:
                 self._entries.pop()

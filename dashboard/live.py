@@ -65,7 +65,8 @@ class Live:
         entry = Entry(result, min(result.captured_ns or now, now))
         self.history.add(entry, now)
         is_newer = self._newest is None or entry.captured_ns >= self._newest.captured_ns
-        if result.camera == self.camera and is_newer:
+        is_largest = result.object_index == 0
+        if result.camera == self.camera and is_largest and is_newer:
             self._newest = entry
             self._versions = Versions(self._versions.result + 1, self._versions.status)
 

@@ -35,6 +35,8 @@ def result_view(result: SearchResult, catalogs: Catalogs) -> Json:
         "cause": result.cause,
         "reason": result.reason,
         "guidance": result.guidance,
+        "region": result.region,
+        "object_index": result.object_index,
         "candidates": result.candidates,
         "showing": result.showing,
         "generation": seq,

@@ -99,6 +99,19 @@ def test_other_cameras_are_in_the_history_but_not_on_the_kiosk(get: Client, bus:
     assert [m["camera"] for m in get("/api/v1/matches").get_json()["matches"]] == ["door"]
 
 
+def test_kiosk_shows_the_largest_of_several_objects_and_the_history_all_of_them_once(
+    get: Client, bus: LocalBus, clock: Clock
+) -> None:
+    box = (0.1, 0.2, 0.3, 0.4)
+    for n in range(3):
+        publish(bus, result(f"large{n}", "apple", captured_ns=clock.now_ns, region=box))
+        publish(bus, result(f"small{n}", "pear", captured_ns=clock.now_ns, object_index=1))
+    newest = get("/api/v1/matches/latest").json["result"]
+    assert (newest["query_id"], newest["object_index"], newest["region"]) == ("large2", 0, list(box))
+    entries = get("/api/v1/matches").json["matches"]
+    assert [(entry["query_id"], entry["results"]) for entry in entries] == [("small2", 3), ("large2", 3)]
+
+
 def test_history_is_newest_first_and_limited(get: Client, bus: LocalBus, clock: Clock) -> None:
     for i, item in enumerate(["apple", "pear", "evil"]):
         publish(bus, result(f"q{i}", item, captured_ns=clock.now_ns))

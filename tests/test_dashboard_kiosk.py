@@ -156,6 +156,28 @@ def test_preview_is_drawn_while_it_is_fresh(device: Device, page: Browser) -> No
     page.wait_for("document.body.dataset.camera === 'off'")
 
 
+ROI = """(() => {
+  const roi = document.querySelector('#roi').getBoundingClientRect();
+  const frame = document.querySelector('.frame').getBoundingClientRect();
+  return [(roi.left - frame.left) / frame.width, (roi.top - frame.top) / frame.height,
+          roi.width / frame.width, roi.height / frame.height];
+})()"""
+
+
+@needs_chromium
+def test_searched_part_is_framed_in_the_preview_and_without_results_the_square_is_back(
+    device: Device, page: Browser
+) -> None:
+    square = page.evaluate(ROI)
+    assert square == pytest.approx([0.21875, 0, 0.5625, 1], abs=0.01)
+    region = (0.5, 0.25, 0.2, 0.3)
+    with shown(device, lambda i: result(f"q{i}", region=region)):
+        page.wait_for("document.querySelector('#roi').dataset.placed === 'true'")
+        assert page.evaluate(ROI) == pytest.approx(region, abs=0.01)
+    page.wait_for(f"{STATE} === 'attract'")
+    assert page.evaluate(ROI) == pytest.approx(square, abs=0.01)
+
+
 @needs_chromium
 def test_problem_of_a_component_is_shown_and_goes(device: Device, page: Browser) -> None:
     publish(device.bus, running("searcher"))

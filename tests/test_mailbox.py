@@ -10,8 +10,8 @@ from tests.generations import query, unit_vectors
 VECTOR = unit_vectors(1)[0]
 
 
-def asked(query_id: str, camera: str = "camera", origin: str = "camera") -> Query:
-    return query(VECTOR, query_id=query_id, camera=camera, origin=origin)
+def asked(query_id: str, camera: str = "camera", origin: str = "camera", object_index: int = 0) -> Query:
+    return query(VECTOR, query_id=query_id, camera=camera, origin=origin, object_index=object_index)
 
 
 def drain(mailbox: Mailbox) -> list[str]:
@@ -24,6 +24,14 @@ def test_a_newer_query_of_a_camera_replaces_the_older_one() -> None:
     for query_id in ("old", "new"):
         mailbox.put(asked(query_id))
     assert drain(mailbox) == ["new"]
+
+
+def test_every_object_of_a_frame_is_kept_and_a_newer_frame_replaces_it() -> None:
+    mailbox = Mailbox()
+    for query_id in ("old", "new"):
+        for n in range(3):
+            mailbox.put(asked(f"{query_id}{n}", object_index=n))
+    assert drain(mailbox) == ["new0", "new1", "new2"]
 
 
 def test_uploads_keep_their_order_and_come_first() -> None:

@@ -16,11 +16,13 @@ from components.core.errors import ConfigurationError, UnavailableError
 from components.core.messages import PictureQuery, Query, SearchResult
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
+from components.featurizer.foreground import Foreground
 from components.featurizer.frame import Frame
 from components.featurizer.gate import Gate
 from components.featurizer.pictures import FORGOTTEN_AFTER_S, MAX_WAITING, Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
+from components.featurizer.region import parse_region
 from components.problems import Problems
 from components.ram import picture_path, preview_path, write_aside
 
@@ -106,6 +108,58 @@ def test_every_frame_becomes_a_query_with_its_number_time_and_label(ram_dir):
     assert {(query.camera, query.k, query.model, query.origin) for query in queries} == {("till", 4, DIGEST, "camera")}
     assert len({query.query_id for query in queries}) == 3
     assert np.allclose(queries[0].embedding, MeanColor().embed(frames[0].image), atol=1e-3)
+
+
+def on_counter(*places, size=60):
+    """A counter with a bright square at each of ``places`` (left, top)."""
+    image = np.random.default_rng(0).integers(80, 120, (270, 480, 3), dtype=np.uint8)
+    for left, top in places:
+        image[top : top + size, left : left + size] = (20, 200, 250)
+    return image
+
+
+def over_time(*images, step_s=0.1):
+    """Frames of ``images`` taken one after the other, ``step_s`` apart."""
+    began_ns = time.monotonic_ns()
+    return [Frame(image, n, began_ns + round(n * step_s * 1e9), time.time()) for n, image in enumerate(images)]
+
+
+def test_object_on_the_counter_is_searched_alone_and_the_query_says_where(ram_dir):
+    bus, active = LocalBus(), Active(MeanColor())
+    queries = heard(bus, messages.QUERY_TOPIC, Query)
+    frames = over_time(*[on_counter()] * 20, *[on_counter((300, 150))] * 3)
+    pipeline(bus, ram_dir, active, foreground=Foreground()).run(Reel(*frames), threading.Event())
+    assert queries[0].region is None
+    left, top, width, height = queries[-1].region
+    assert left * 480 <= 300 and top * 270 <= 150
+    assert (left + width) * 480 >= 360 and (top + height) * 270 >= 210
+    assert width < 0.3 and height < 0.5
+    found = on_counter((300, 150))[round(top * 270) : round((top + height) * 270), round(left * 480) :][:, :80]
+    assert np.dot(queries[-1].embedding, MeanColor().embed(found)) > 0.99
+
+
+@pytest.mark.parametrize("max_objects", [1, 2, 8])
+def test_several_objects_are_several_queries_of_one_frame(ram_dir, max_objects):
+    bus = LocalBus()
+    queries = heard(bus, messages.QUERY_TOPIC, Query)
+    counter = on_counter((40, 40), (220, 40), (400, 180))
+    frames = over_time(*[on_counter()] * 20, *[counter] * 3)
+    road = pipeline(bus, ram_dir, foreground=Foreground(), max_objects=max_objects)
+    road.run(Reel(*frames), threading.Event())
+    last = [query for query in queries if query.frame_seq == queries[-1].frame_seq]
+    assert [query.object_index for query in last] == list(range(min(3, max_objects)))
+    assert len({query.region for query in last}) == len(last)
+
+
+def test_what_happens_outside_of_the_region_is_neither_searched_nor_noticed(ram_dir):
+    bus = LocalBus()
+    queries = heard(bus, messages.QUERY_TOPIC, Query)
+    outside = [on_counter(), on_counter((20, 20)), on_counter((60, 60))]
+    road = pipeline(bus, ram_dir, region=parse_region("0.5,0,0.5,1"))
+    road.run(Reel(*over_time(*outside, step_s=0.01)), threading.Event())
+    assert len(queries) == 1
+    assert queries[0].region == pytest.approx((0.5, 0.0556, 0.5, 0.8889), abs=0.001)
+    assert np.allclose(queries[0].embedding, MeanColor().embed(on_counter()[:, 240:]), atol=1e-3)
 
 
 def test_an_unchanged_scene_is_not_searched_again_at_once(ram_dir):

@@ -11,12 +11,14 @@ from components.featurizer.active_model import ActiveModel
 from components.featurizer.capture import Capture
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
+from components.featurizer.foreground import Foreground
 from components.featurizer.gate import Gate
 from components.featurizer.inference import Deadlines, Inference
 from components.featurizer.model import Model
 from components.featurizer.pictures import Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
+from components.featurizer.region import parse_region
 from components.featurizer.sources import redacted
 from components.featurizer.strikes import Strikes
 from components.greengrass import GreengrassBus
@@ -50,6 +52,9 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
         preview=preview,
         figures=figures,
         health=health,
+        region=parse_region(configuration.region),
+        foreground=Foreground() if configuration.crop == "foreground" else None,
+        max_objects=configuration.max_objects,
         camera=configuration.camera,
         k=configuration.k,
     )

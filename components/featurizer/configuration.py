@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 from components.core.configuration import setting
 from components.core.errors import ConfigurationError
+from components.core.messages import MAX_OBJECTS
+from components.featurizer.region import parse_region
 from components.featurizer.sources import parse_source
 from components.ram import DEFAULT_RAM_DIR
+
+CROPS = ("foreground", "none")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,9 @@ class FeaturizerConfiguration:
     index_dir: str = setting("/var/lib/lookalike/index", "folder of the index generations, which hold the model")
     ram_dir: str = setting(DEFAULT_RAM_DIR, "folder in RAM for previews and uploaded pictures")
     device: str = setting("AUTO", "what computes embeddings", choices=("AUTO", "GPU", "CPU"))
+    region: str = setting("", "part of the frame: left,top,width,height or x,y x,y x,y ... in shares; empty: all of it")
+    crop: str = setting("foreground", "what is searched: what is new before the camera, or all", choices=CROPS)
+    max_objects: int = setting(1, "how many objects of a frame are searched, largest first", low=1, high=MAX_OBJECTS)
     max_fps: float = setting(8.0, "how many searches a second at most", low=0.1, high=60)
     threads: int = setting(1, "threads of the CPU for embeddings", low=1, high=16)
     cache_dir: str = setting("", "folder of compiled models; empty: openvino-cache in the component's work folder")
@@ -32,6 +39,7 @@ class FeaturizerConfiguration:
 
     def __post_init__(self) -> None:
         parse_source(self.source)
+        parse_region(self.region)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.camera):
             raise ConfigurationError(
                 f"Setting 'camera' is {self.camera!r}; expected 1 to 64 letters, digits, - and _ (it names a file)."

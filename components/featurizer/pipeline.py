@@ -10,10 +10,13 @@ from components.bus import Bus
 from components.core import messages
 from components.core.errors import LookalikeError, UnavailableError
 from components.core.messages import Embedding, Query
+from components.featurizer.crop import Crop, crops
 from components.featurizer.figures import Figures
+from components.featurizer.foreground import Foreground, Scene
 from components.featurizer.frame import Frame, Image, Source
 from components.featurizer.gate import Gate
 from components.featurizer.preview import Preview
+from components.featurizer.region import Region
 from components.problems import Problems
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,9 @@ class Pipeline:
         preview: Preview,
         figures: Figures,
         health: Problems,
+        region: Region | None = None,
+        foreground: Foreground | None = None,
+        max_objects: int = 1,
         camera: str = "camera",
         k: int = 8,
     ) -> None:
@@ -59,6 +65,9 @@ class Pipeline:
         self._preview = preview
         self._figures = figures
         self._health = health
+        self._region = region or Region()
+        self._foreground = foreground
+        self._max_objects = max_objects
         self._camera = camera
         self._k = k
 
@@ -66,25 +75,26 @@ class Pipeline:
         """Search the frames of ``source`` until ``stop`` or its end."""
         for frame in source.frames(stop):
             self._figures.saw_frame()
-            if self._gate.opens(frame.image, time.monotonic()):
-                self._search(frame)
+            view = self._region.of(frame.image)
+            scene = self._foreground.look(view, frame.captured_ns / 1e9) if self._foreground else Scene()
+            if self._gate.opens(view, time.monotonic()):
+                self._search(frame, crops(view, scene, self._region, self._max_objects))
             self._preview.offer(frame.image, time.monotonic())
 
-    def _search(self, frame: Frame) -> None:
+    def _search(self, frame: Frame, found: list[Crop]) -> None:
         embedder = self._active.embedder
         if embedder is None:
             return
         try:
-            query = self._query(frame, embedder)
+            for index, crop in enumerate(found):
+                self._publish(self._query(frame, crop, index, embedder))
             self._health.note("embedder", "")
         except LookalikeError as error:
             self._health.note("embedder", str(error))
-            return
-        self._publish(query)
 
-    def _query(self, frame: Frame, embedder: Embeds) -> Query:
+    def _query(self, frame: Frame, crop: Crop, index: int, embedder: Embeds) -> Query:
         began_ns = time.monotonic_ns()
-        embedding = embedder.embed(frame.image)
+        embedding = embedder.embed(crop.image)
         return Query(
             query_id=uuid.uuid4().hex,
             camera=self._camera,
@@ -93,6 +103,8 @@ class Pipeline:
             captured_ns=frame.captured_ns,
             inference_ms=(time.monotonic_ns() - began_ns) / 1e6,
             label=frame.label,
+            region=crop.region,
+            object_index=index,
             embedding=embedding,
             model=embedder.model_digest,
             k=self._k,

@@ -9,10 +9,13 @@ MAX_UPLOADS = 16
 
 
 class Mailbox:
-    """Holds one query per camera (a newer one replaces it) and at most 16 uploads (the oldest one falls out)."""
+    """Holds one query per camera and object in its view, which a newer one replaces, and at most 16 uploads.
+
+    Of too many uploads the oldest falls out.
+    """
 
     def __init__(self) -> None:
-        self._newest: dict[str, Query] = {}
+        self._newest: dict[tuple[str, int], Query] = {}
         self._uploads: deque[Query] = deque(maxlen=MAX_UPLOADS)
         self._arrived = threading.Condition()
 
@@ -21,7 +24,7 @@ class Mailbox:
         with self._arrived:
             if query.origin == "camera":
                 # A newer query keeps its camera's place, so that cameras take turns: who waits longest is first.
-                self._newest[query.camera] = query
+                self._newest[query.camera, query.object_index] = query
             else:
                 self._uploads.append(query)
             self._arrived.notify()

@@ -3,7 +3,7 @@
 
 import { currentLanguage, firstLanguage, useLanguage } from "./i18n.js";
 import { showPreview } from "./preview.js";
-import { forget, showMatch, showNone, showProblem } from "./render.js";
+import { forget, showMatch, showNone, showProblem, showRegion } from "./render.js";
 import { listen } from "./stream.js";
 
 const HOLD_MS = 700; // a match stays through a short doubt
@@ -47,6 +47,7 @@ function clearResult() {
   clearTimeout(doubt);
   doubt = 0;
   show("attract");
+  showRegion(null);
   forget();
 }
 
@@ -58,6 +59,7 @@ function take(next) {
 }
 
 function onResult(next) {
+  showRegion(next.region);
   const isMatch = next.decision === "match" && next.matches.length > 0;
   if (isMatch) {
     clearTimeout(doubt);

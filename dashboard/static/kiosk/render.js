@@ -82,6 +82,14 @@ export function showNone() {
   say(t("spoken.none"));
 }
 
+// The part of the camera's picture that was searched; without one, the square in which to hold an item.
+export function showRegion(region) {
+  const roi = byId("roi");
+  roi.dataset.placed = String(Boolean(region));
+  if (!region) return;
+  ["--left", "--top", "--width", "--height"].forEach((name, i) => roi.style.setProperty(name, region[i]));
+}
+
 export function forget() {
   delete byId("hero").dataset.item;
   byId("hero-title").textContent = "";
