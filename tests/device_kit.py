@@ -1,7 +1,6 @@
 """All components as processes on the stand-in nucleus, as their recipes say, and an operator who listens and asks."""
 
 import contextlib
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,12 @@ from dashboard_kit import (
 )
 from generations import MODEL, make_store
 from generations import query as query_of
-from nucleus_support import wait_for
+from nucleus_support import our_deployment, wait_for
 
 from components.core import messages
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import RESULT_TOPIC, SearchResult, Status
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
-from components.nucleus.deployment import Deployment
-from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.store import Store
 from tests.odd_pictures import PLAIN, saved
@@ -80,19 +77,12 @@ def running_device(folder: Path, limits: str) -> Iterator[Running]:
     (folder / "photos" / "a.jpg").write_bytes(saved(PLAIN, "JPEG"))
     places = {"index_dir": str(folder / "index"), "ram_dir": str(folder / "ram")}
     port = free_port()
-    deployment = Deployment(
-        root=folder / "root",
-        recipes=ROOT / "recipes",
-        source=ROOT,
-        python_env=Path(sys.prefix),
-        limits=LIMITS[limits],
-        overrides={
-            "Featurizer": {**places, "source": f"folder:{folder / 'photos'}"},
-            "Searcher": {"index_dir": str(folder / "index")},
-            "Dashboard": {**places, "port": port},
-        },
-    )
-    with Nucleus(deployment) as nucleus:
+    overrides = {
+        "Featurizer": {**places, "source": f"folder:{folder / 'photos'}"},
+        "Searcher": {"index_dir": str(folder / "index")},
+        "Dashboard": {**places, "port": port},
+    }
+    with Nucleus(our_deployment(folder / "root", limits, overrides=overrides)) as nucleus:
         running = Running(nucleus, store, port)
         wait_for(lambda: running.statuses.keys() >= COMPONENTS, "all components say how they are", 60)
         yield running

@@ -1,6 +1,7 @@
 """Recipes, clients and deadlines for the tests of the stand-in nucleus."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE
 from components.nucleus.access import PUBSUB
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
+
+_TREE = Path(__file__).parents[1]
 
 
 def recipe(
@@ -58,6 +61,12 @@ def deployment(tmp_path: Path, *recipes: dict[str, Any], limits: str = "lite", *
     """A deployment of ``recipes`` under ``tmp_path``."""
     directory = write_recipes(tmp_path / "recipes", *recipes)
     return Deployment(root=tmp_path / "root", recipes=directory, limits=LIMITS[limits], **more)
+
+
+def our_deployment(root: Path, limits: str, **more: Any) -> Deployment:
+    """The product's own components, from this tree and this Python."""
+    recipes, python_env = _TREE / "recipes", Path(sys.prefix)
+    return Deployment(root=root, recipes=recipes, source=_TREE, python_env=python_env, limits=LIMITS[limits], **more)
 
 
 @contextlib.contextmanager

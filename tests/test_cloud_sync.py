@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nucleus_support import wait_for
+from nucleus_support import our_deployment, wait_for
 
 from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.component import run
@@ -18,8 +18,6 @@ from components.core.configuration import from_mapping
 from components.core.errors import UnavailableError
 from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchResult, Status, decode, encode
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
-from components.nucleus.deployment import Deployment
-from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.nucleus.recipe import load_recipe
 
@@ -177,15 +175,7 @@ def test_recipe_and_configuration_agree() -> None:
 
 
 def test_component_runs_as_its_recipe_says(tmp_path: Path, limits: str) -> None:
-    deployment = Deployment(
-        root=tmp_path,
-        recipes=ROOT / "recipes",
-        source=ROOT,
-        python_env=Path(sys.prefix),
-        only=("cloudsync",),
-        limits=LIMITS[limits],
-    )
-    with Nucleus(deployment) as nucleus:
+    with Nucleus(our_deployment(tmp_path, limits, only=("cloudsync",))) as nucleus:
         environment = nucleus.client_environment()
         bus = GreengrassBus(environment[SOCKET_VARIABLE], environment[TOKEN_VARIABLE])
         statuses: list[Status] = []

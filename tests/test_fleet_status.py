@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nucleus_support import wait_for
+from nucleus_support import our_deployment, wait_for
 
 from cloud_sync.clock import Clocks
 from cloud_sync.features import Features, features_message
@@ -21,8 +20,6 @@ from cloud_sync.token_bucket import TokenBucket
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import MAX_MESSAGE_BYTES, QUERY_TOPIC, STATUS_TOPIC, Query, Status, encode
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
-from components.nucleus.deployment import Deployment
-from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 from components.problems import Problems
 
@@ -344,13 +341,10 @@ class Device:
     def __init__(self, tmp_path: Path, limits: str, **settings: Any) -> None:
         self.log = tmp_path / "cloud.jsonl"
         self.nucleus = Nucleus(
-            Deployment(
-                root=tmp_path,
-                recipes=ROOT / "recipes",
-                source=ROOT,
-                python_env=Path(sys.prefix),
+            our_deployment(
+                tmp_path,
+                limits,
                 only=("cloudsync",),
-                limits=LIMITS[limits],
                 iot_core_log=self.log,
                 thing_name="kiosk-1",
                 overrides={"cloudsync": settings},

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import UnavailableError
-from components.featurizer.model import BIN, DESCRIPTION, XML, Model, describe
 from components.searcher.instruction_set import LEVELS, level
 from recipes.annoy_wheel import ANNOY, build_annoy
 from recipes.locks import pins
@@ -47,14 +46,6 @@ def run(module: str, *arguments: object, atom: bool = True, path: Path | None = 
     )
     lines = [line for line in done.stdout.splitlines() if "TCG doesn't support" not in line]
     return done.returncode, "\n".join(lines)
-
-
-@pytest.fixture(scope="module")
-def model_dir(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model-dir")
-    for name, data in {XML: model.xml, BIN: model.bin, DESCRIPTION: describe(model)}.items():
-        (folder / name).write_bytes(data)
-    return folder
 
 
 @emulated

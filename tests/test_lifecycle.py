@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from dashboard_kit import free_port
-from nucleus_support import wait_for
+from nucleus_support import our_deployment, wait_for
 
 from components.bus import Bus, LocalBus
 from components.core.configuration import setting
@@ -19,8 +19,6 @@ from components.core.errors import UnavailableError
 from components.core.messages import STATUS_TOPIC, Status, decode
 from components.greengrass import GreengrassBus
 from components.lifecycle import in_background, keep_working
-from components.nucleus.deployment import Deployment
-from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
 
 ROOT = Path(__file__).parents[1]
@@ -148,14 +146,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, limits: str) -> Iterator[
     places = {"index_dir": str(folder / "index"), "ram_dir": str(folder / "ram")}
     own = {"featurizer": places, "searcher": {"index_dir": places["index_dir"]}, "cloud_sync": {}}
     own["dashboard"] = {**places, "port": str(free_port())}
-    deployment = Deployment(
-        root=folder / "nucleus",
-        recipes=ROOT / "recipes",
-        source=ROOT,
-        python_env=Path(sys.prefix),
-        limits=LIMITS[limits],
-        overrides={RECIPES[name]: {**own[name], key: wrong} for name, (key, wrong, _, _) in WRONG.items()},
-    )
+    wrong_ones = {RECIPES[name]: {**own[name], key: wrong} for name, (key, wrong, _, _) in WRONG.items()}
+    deployment = our_deployment(folder / "nucleus", limits, overrides=wrong_ones)
     statuses: dict[str, Status] = {}
 
     def keep(payload: bytes) -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.featurizer.model import Model, describe
+from components.featurizer.model import Model
 from components.store import Store
 from index_builder.catalog import read_catalog
 from index_builder.cli import main
@@ -73,14 +73,6 @@ def planted(drawn: list[Path], model: Model, tmp_path_factory: pytest.TempPathFa
     rows += [f"untitled,,{drawn[9].name}", f"same,  {drawn[10].stem.upper()} ,{drawn[10].name}"]
     (folder / "shop.csv").write_text("item_id,title,image\n" + "".join(row + "\n" for row in rows))
     return lint(folder / "shop.csv", folder / "out", lambda: model, 2, silent), folder
-
-
-@pytest.fixture(scope="module")
-def model_dir(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model-dir")
-    for name, data in (("model.xml", model.xml), ("model.bin", model.bin), ("model.json", describe(model))):
-        (folder / name).write_bytes(data)
-    return folder
 
 
 def found(report: LintReport, kind: str) -> set[frozenset[str]]:
