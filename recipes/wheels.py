@@ -15,8 +15,9 @@ from components.core.errors import UnavailableError
 from recipes.annoy_wheel import ANNOY, build_annoy, flags_for, levels_for
 from recipes.locks import BUILD, LOCKS, Pin, pins
 
-# From the oldest tag that is still made up to glibc 2.31, that of Ubuntu 20.04.
-_PLATFORMS = ["linux", "manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{n}" for n in range(5, 32))]
+# The newest glibc that a wheel may need. x86: that of Ubuntu 20.04. arm64: that of Ubuntu 22.04, for OpenVINO offers
+# nothing for older ones since 2025.3.
+_GLIBC_MINOR = {"x86_64": 31, "aarch64": 35}
 _WORDS = 400
 
 
@@ -70,6 +71,14 @@ def fetch_pip(wanted: Wanted, scratch: Path) -> Path:
     return found
 
 
+def platforms(machine: str) -> list[str]:
+    """The tags of wheels that the devices take, the oldest first; raises UnavailableError for another machine."""
+    if machine not in _GLIBC_MINOR:
+        raise UnavailableError(f"Nothing is built for {machine}, only for {' and '.join(_GLIBC_MINOR)}.")
+    newer = (f"manylinux_2_{minor}" for minor in range(5, _GLIBC_MINOR[machine] + 1))
+    return [f"{name}_{machine}" for name in ("linux", "manylinux1", "manylinux2010", "manylinux2014", *newer)]
+
+
 def _fetch(needed: Sequence[Pin], python: str, wanted: Wanted, target: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("".join(pin.line() + "\n" for pin in needed))
@@ -77,8 +86,7 @@ def _fetch(needed: Sequence[Pin], python: str, wanted: Wanted, target: Path) -> 
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--require-hashes", "--requirement", listed.name, "--dest", str(target)]
         command += ["--implementation", "cp", "--python-version", python]
-        for name in _PLATFORMS:
-            command += ["--platform", f"{name}_{wanted.machine}"]
+        command += [word for name in platforms(wanted.machine) for word in ("--platform", name)]
         if wanted.wheelhouse is not None:
             command += ["--no-index", "--find-links", str(wanted.wheelhouse)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import GROCERY
 from packaging.requirements import Requirement
+from registry import pip_or_skip
 
 from components.featurizer.model import BIN, DESCRIPTION, XML
 from components.featurizer.qualification import MIN_COSINE
@@ -55,11 +56,6 @@ class End:
     kept: Kept
 
 
-def pip(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
-
-
 def install(lock: str, target: Path) -> None:
     """Install OpenVINO and the numpy that goes with it, as ``lock`` names them."""
     wanted = [pin for pin in pins(lock, HERE, os.uname().machine) if pin.name in ("openvino", "numpy")]
@@ -67,11 +63,7 @@ def install(lock: str, target: Path) -> None:
     listed = target.parent / "requirements.txt"
     listed.write_text("".join(pin.line() + "\n" for pin in wanted))
     what = ("--quiet", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes", "--requirement", listed)
-    done = pip("install", "--target", target, *what)
-    if done.returncode != 0:
-        if pip("download", "--quiet", "--no-deps", "--dest", target.parent, "pip").returncode != 0:
-            pytest.skip(f"the package registry cannot be reached: {done.stderr[-200:]}")
-        pytest.fail(done.stderr)
+    pip_or_skip(target.parent, "install", "--target", target, *what)
 
 
 def photos(folder: Path) -> list[Path]:

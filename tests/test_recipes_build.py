@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import platform
@@ -16,10 +17,11 @@ import pytest
 from artifacts import HERE, cli, digests, part_of
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from registry import pip_or_skip
 
 from components.core.errors import ConfigurationError, FormatError, UnavailableError
 from components.searcher.instruction_set import level
-from recipes.annoy_wheel import environment, find_python, flags_for, levels_for
+from recipes.annoy_wheel import ANNOY, environment, find_python, flags_for, levels_for
 from recipes.archive import write_zip
 from recipes.bill import bill_of, licenses_of, read_wheel
 from recipes.build import PYTHONS, Made, Order, build, table
@@ -28,8 +30,9 @@ from recipes.closure import files_of
 from recipes.gdk_project import write_project
 from recipes.locks import LOCKS, PROFILES, lock_name, pins
 from recipes.parts import RECIPES, ROOT, UMBRELLA, all_parts
-from recipes.wheels import Wanted, collect
+from recipes.wheels import Wanted, collect, platforms
 
+MACHINES = ("x86_64", "aarch64")
 EXTRAS = ("featurizer", "searcher", "dashboard", "cloud-sync")
 FOREIGN = {
     "featurizer": ("dashboard/", "cloud_sync/", "components/searcher/", "components/nucleus/", "index_builder/"),
@@ -184,8 +187,8 @@ def test_locks_are_complete_and_name_no_place() -> None:
     assert {file.stem for file in LOCKS.glob("*.txt")} == set(lock_names())
     for name in lock_names():
         assert "/" not in (LOCKS / f"{name}.txt").read_text()
-        for python in PYTHONS:
-            assert pins(name, python, "x86_64")
+        for python, machine in itertools.product(PYTHONS, MACHINES):
+            assert pins(name, python, machine)
 
 
 def group_of(extra: str) -> list[Requirement]:
@@ -204,11 +207,44 @@ def group_of(extra: str) -> list[Requirement]:
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_a_lock_fits_what_the_project_says_that_a_component_needs(extra: str, python: str) -> None:
-    for profile in (None, *PROFILES):
-        pinned = {canonicalize_name(pin.name): pin for pin in pins(lock_name(extra, profile), python, "x86_64")}
+    for profile, machine in itertools.product((None, *PROFILES), MACHINES):
+        pinned = {canonicalize_name(pin.name): pin for pin in pins(lock_name(extra, profile), python, machine)}
         assert "numpy" in pinned
         for requirement in group_of(extra):
             assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)].version)
+
+
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+def test_every_wheel_of_the_locks_but_annoys_is_offered_for_arm64(profile: str | None, tmp_path: Path) -> None:
+    machine, extras = "aarch64", EXTRAS if profile is None else (PROFILES[profile][0],)
+    needed = {pin.line(): pin for extra in extras for pin in pins(lock_name(extra, profile), HERE, machine)}
+    (tmp_path / "all.txt").write_text("\n".join(line for line, pin in needed.items() if pin.name != ANNOY))
+    tags = [word for name in platforms(machine) for word in ("--platform", name)]
+    asked = ("--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:", "--require-hashes", "--quiet")
+    where = ("--target", tmp_path / "none", "--implementation", "cp", "--python-version", HERE, *tags)
+    pip_or_skip(tmp_path, "install", *asked, *where, "--requirement", tmp_path / "all.txt")
+
+
+@pytest.mark.parametrize(("machine", "glibc"), [("x86_64", "2_31"), ("aarch64", "2_35")])
+def test_a_wheel_for_a_newer_system_than_the_devices_have_is_not_taken(
+    machine: str, glibc: str, tmp_path: Path
+) -> None:
+    wheel = fake_wheel(tmp_path / "house")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    locks = lock_of(tmp_path / "locks", f"thing==1.0 --hash=sha256:{digest}")
+    wanted = Wanted((HERE,), machine, tmp_path / "house", locks)
+    wheel = wheel.rename(wheel.with_name(f"thing-1.0-py3-none-manylinux_{glibc}_{machine}.whl"))
+    assert collect("thing", wanted, tmp_path / "taken", 10**9).files[0].name == wheel.name
+    newer = glibc.replace("31", "32").replace("35", "36")
+    wheel.rename(wheel.with_name(f"thing-1.0-py3-none-manylinux_{newer}_{machine}.whl"))
+    with pytest.raises(UnavailableError, match="thing"):
+        collect("thing", wanted, tmp_path / "newer", 10**9)
+
+
+def test_a_machine_that_no_device_has_is_refused(tmp_path: Path) -> None:
+    locks = lock_of(tmp_path / "locks", f"thing==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(UnavailableError, match="Nothing is built for riscv64, only for x86_64 and aarch64"):
+        collect("thing", Wanted((HERE,), "riscv64", tmp_path, locks), tmp_path / "wheels", 10**9)
 
 
 def test_the_gen9_profile_pins_the_last_openvino_for_it() -> None:
