@@ -25,6 +25,8 @@ FEW = "2"
 V2_FLAGS = "fpu sse sse2 pni ssse3 sse4_1 sse4_2 popcnt cx16 lahf_lm xsave"
 V3_FLAGS = f"{V2_FLAGS} avx avx2 bmi1 bmi2 f16c fma abm movbe"
 
+# Fetches, compiles and emulates.
+pytestmark = pytest.mark.timeout(600)
 emulated = pytest.mark.skipif(
     QEMU is None or platform.machine() != "x86_64",
     reason="needs qemu-x86_64 on an x86-64 host (Debian: apt-get install qemu-user)",
@@ -49,7 +51,6 @@ def run(module: str, *arguments: object, atom: bool = True, path: Path | None = 
 
 
 @emulated
-@pytest.mark.timeout(600)
 def test_featurizer_computes_without_avx_what_it_computes_here(model_dir: Path, tmp_path: Path) -> None:
     asked = ("--model", model_dir, "--pictures", FEW)
     kept = tmp_path / "here.npz"

@@ -214,6 +214,7 @@ def test_a_lock_fits_what_the_project_says_that_a_component_needs(extra: str, py
             assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)].version)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("profile", [None, *PROFILES])
 def test_every_wheel_of_the_locks_but_annoys_is_offered_for_arm64(profile: str | None, tmp_path: Path) -> None:
     machine, extras = "aarch64", EXTRAS if profile is None else (PROFILES[profile][0],)
@@ -343,6 +344,7 @@ with Nucleus(Deployment(root=root, recipes=root / "recipes")) as nucleus:
 """
 
 
+@pytest.mark.timeout(600)  # fetches and compiles first
 def test_the_searcher_is_installed_without_a_network_and_runs(
     searcher: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
