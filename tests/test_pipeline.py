@@ -18,7 +18,7 @@ from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.figures import Figures
 from components.featurizer.foreground import Foreground
 from components.featurizer.frame import Frame
-from components.featurizer.gate import Gate
+from components.featurizer.gate import SETTLING, Gate
 from components.featurizer.pictures import FORGOTTEN_AFTER_S, MAX_WAITING, Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
@@ -166,7 +166,7 @@ def test_an_unchanged_scene_is_not_searched_again_at_once(ram_dir):
     bus = LocalBus()
     queries = heard(bus, messages.QUERY_TOPIC, Query)
     pipeline(bus, ram_dir).run(Reel(*[frame(1)] * 20), threading.Event())
-    assert len(queries) == 1
+    assert len(queries) == 1 + SETTLING
 
 
 def test_a_bus_that_is_away_does_not_end_the_way(ram_dir):

@@ -22,6 +22,8 @@ class Decision:
     cause: str = ""
     """One of messages.CAUSES."""
     reason: str = ""
+    candidates: int = 0
+    """How many of the matches may be the right one, where it is ambiguous."""
 
 
 def rank(neighbors: Iterable[Neighbor], item_of: Sequence[str], k: int) -> tuple[Match, ...]:

@@ -142,9 +142,13 @@ class Query(_Asked):
     k: int = 5
     filters: Filters = field(default_factory=dict)
     """AND over the names, OR over a name's values."""
+    camera_digest: str = ""
+    """Fingerprint of where the camera's pictures come from: with another one, what was learned of it counts no more."""
 
     def __post_init__(self) -> None:
         self._check_asked(self.KIND)
+        good = isinstance(self.camera_digest, str) and len(self.camera_digest) <= MAX_ID_LENGTH
+        _require(good, self.KIND, f"camera_digest must be text of at most {MAX_ID_LENGTH} characters")
         _check_wanted(self.KIND, self.k, self.filters)
         _require(is_sha256(self.model), self.KIND, "model must be a sha256 in hex")
         e = self.embedding

@@ -52,13 +52,15 @@ class Projection:
         vectors = np.where(norms > _NOTHING, vectors, np.eye(1, vectors.shape[1], dtype=np.float32))
         return np.asarray(vectors / np.where(norms > _NOTHING, norms, 1.0), dtype=np.float32)
 
-    def query(self, embeddings: Vectors) -> Vectors:
+    def query(self, embeddings: Vectors, mean: Vectors | None = None) -> Vectors:
         """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, of at most unit length.
+
+        They are centered by ``mean``, shape (raw_dim,), that of their camera, or else by the generation's own.
 
         They are scaled before they are projected: what of a frame the catalog's vectors cannot express counts against
         every match, so that a picture of something else scores low.
         """
-        centered = embeddings - self.query_mean
+        centered = embeddings - (self.query_mean if mean is None else mean)
         norms = np.linalg.norm(centered, axis=1, keepdims=True)
         return np.asarray(self._multiply(centered / np.maximum(norms, _NOTHING)), dtype=np.float32)
 

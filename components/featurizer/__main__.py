@@ -56,6 +56,7 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
         foreground=Foreground() if configuration.crop == "foreground" else None,
         max_objects=configuration.max_objects,
         camera=configuration.camera,
+        camera_digest=configuration.camera_digest,
         k=configuration.k,
     )
     bus.subscribe(messages.PICTURE_TOPIC, pictures.receive)

@@ -1,5 +1,6 @@
 """The featurizer's settings."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from components.core.configuration import setting
 from components.core.errors import ConfigurationError
 from components.core.messages import MAX_OBJECTS
 from components.featurizer.region import parse_region
-from components.featurizer.sources import parse_source
+from components.featurizer.sources import parse_source, redacted
 from components.ram import DEFAULT_RAM_DIR
 
 CROPS = ("foreground", "none")
@@ -44,3 +45,9 @@ class FeaturizerConfiguration:
             raise ConfigurationError(
                 f"Setting 'camera' is {self.camera!r}; expected 1 to 64 letters, digits, - and _ (it names a file)."
             )
+
+    @property
+    def camera_digest(self) -> str:
+        """Tells one camera, region or crop from another in its place: a hash of them, without the source's password."""
+        decisive = "\n".join((redacted(self.source), self.region, self.crop))
+        return hashlib.sha256(decisive.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -10,16 +10,19 @@ NOISE = 24
 """A value that changes by more than this has changed; sensors in dim light stay below it."""
 CHANGED_SHARE = 0.005
 SEARCH_AGAIN_AFTER_S = 1.0
+SETTLING = 2
+"""After a change so many frames more are searched: together they say for sure what came to rest."""
 
 
 class Gate:
-    """Lets at most ``max_fps`` frames a second through, and of a scene that does not change one a second."""
+    """Lets at most ``max_fps`` frames a second through; of a scene that does not change a few, then one a second."""
 
     def __init__(self, max_fps: float) -> None:
         self._interval_s = 1 / max_fps
         self._due_s = 0.0
         self._searched_s = float("-inf")
         self._searched: Image | None = None
+        self._settling = 0
 
     def opens(self, image: Image, now_s: float) -> bool:
         """Whether to search ``image`` at ``now_s`` of a monotonic clock; if so, later ones are compared with it."""
@@ -27,7 +30,11 @@ class Gate:
             return False
         stride = max(1, min(image.shape[:2]) // SAMPLES)
         sample = image[::stride, ::stride].copy()
-        if now_s - self._searched_s < SEARCH_AGAIN_AFTER_S and not self._has_changed(sample):
+        if self._has_changed(sample):
+            self._settling = SETTLING
+        elif self._settling:
+            self._settling -= 1
+        elif now_s - self._searched_s < SEARCH_AGAIN_AFTER_S:
             return False
         self._due_s = max(self._due_s, now_s - self._interval_s / 2) + self._interval_s
         self._searched, self._searched_s = sample, now_s

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from components.bus import Bus
@@ -57,7 +58,9 @@ class Pipeline:
         foreground: Foreground | None = None,
         max_objects: int = 1,
         camera: str = "camera",
+        camera_digest: str = "",
         k: int = 8,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
         self._active = active
@@ -68,8 +71,9 @@ class Pipeline:
         self._region = region or Region()
         self._foreground = foreground
         self._max_objects = max_objects
-        self._camera = camera
+        self._camera, self._camera_digest = camera, camera_digest
         self._k = k
+        self._clock = clock
 
     def run(self, source: Source, stop: threading.Event) -> None:
         """Search the frames of ``source`` until ``stop`` or its end."""
@@ -77,9 +81,9 @@ class Pipeline:
             self._figures.saw_frame()
             view = self._region.of(frame.image)
             scene = self._foreground.look(view, frame.captured_ns / 1e9) if self._foreground else Scene()
-            if self._gate.opens(view, time.monotonic()):
+            if self._gate.opens(view, self._clock()):
                 self._search(frame, crops(view, scene, self._region, self._max_objects))
-            self._preview.offer(frame.image, time.monotonic())
+            self._preview.offer(frame.image, self._clock())
 
     def _search(self, frame: Frame, found: list[Crop]) -> None:
         embedder = self._active.embedder
@@ -108,6 +112,7 @@ class Pipeline:
             embedding=embedding,
             model=embedder.model_digest,
             k=self._k,
+            camera_digest=self._camera_digest,
         )
 
     def _publish(self, query: Query) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from components.bus import Bus
 from components.core import messages
+from components.core.steadiness import Patience
 from components.greengrass import GreengrassBus
 from components.lifecycle import in_background, report_status, run_component
 from components.searcher.activation import Activation
+from components.searcher.camera_means import CameraMeans
 from components.searcher.configuration import SearcherConfiguration
 from components.searcher.mailbox import Mailbox
 from components.searcher.searcher import Searcher
@@ -18,7 +20,9 @@ from components.store import Store
 
 def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -> None:
     """Until ``stop``: answer queries from the newest generation."""
-    searcher, mailbox = Searcher(), Mailbox()
+    means = CameraMeans(Path(configuration.state_dir or "state"))
+    patience = Patience(frames=configuration.enter_frames, leave_s=configuration.leave_after_s)
+    searcher, mailbox = Searcher(means=means, patience=patience), Mailbox()
     activation = Activation(
         Store(Path(configuration.index_dir)),
         searcher,
@@ -30,6 +34,7 @@ def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -
         lambda: activation.run(stop), lambda: report_status(bus, lambda: status(searcher, activation), stop)
     ):
         answer_queries(bus, mailbox, searcher, stop)
+    means.save()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The searcher's in-tray: the newest query of each camera, and uploads in their order."""
+"""The searcher's in-tray: the newest query of each camera and object, and uploads in their order."""
 
 import threading
 from collections import deque

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 from components.bus import Bus
 from components.core import messages
@@ -27,6 +28,7 @@ def receive(payload: bytes, mailbox: Mailbox) -> None:
 def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
     """The searcher's share of the way of a frame: take, answer, publish."""
     while not stop.is_set():
+        searcher.means.save(time.monotonic())
         query = mailbox.take(timeout_s=0.5)
         if query is None:
             continue
