@@ -97,6 +97,8 @@ def test_a_field_that_this_version_does_not_know_is_ignored() -> None:
         (SearchResult, "candidates", 4),
         (SearchResult, "cause", "rain"),
         (SearchResult, "guidance", "dance"),
+        (Query, "camera_digest", "x" * 65),
+        (Query, "camera_digest", 5),
         (SearchResult, "showing", -1),
         (SearchResult, "reason", "x" * 301),
         (SearchResult, "generation", -1),

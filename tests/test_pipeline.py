@@ -101,11 +101,12 @@ def test_every_frame_becomes_a_query_with_its_number_time_and_label(ram_dir):
     bus = LocalBus()
     queries = heard(bus, messages.QUERY_TOPIC, Query)
     frames = [frame(3, "apple"), frame(5, ""), frame(9)]
-    pipeline(bus, ram_dir, k=4).run(Reel(*frames), threading.Event())
+    pipeline(bus, ram_dir, k=4, camera_digest="c0ffee").run(Reel(*frames), threading.Event())
     assert [query.label for query in queries] == ["apple", "", None]
     assert [query.frame_seq for query in queries] == [3, 5, 9]
     assert [query.captured_ns for query in queries] == [f.captured_ns for f in frames]
     assert {(query.camera, query.k, query.model, query.origin) for query in queries} == {("till", 4, DIGEST, "camera")}
+    assert {query.camera_digest for query in queries} == {"c0ffee"}
     assert len({query.query_id for query in queries}) == 3
     assert np.allclose(queries[0].embedding, MeanColor().embed(frames[0].image), atol=1e-3)
 
@@ -154,10 +155,10 @@ def test_several_objects_are_several_queries_of_one_frame(ram_dir, max_objects):
 def test_what_happens_outside_of_the_region_is_neither_searched_nor_noticed(ram_dir):
     bus = LocalBus()
     queries = heard(bus, messages.QUERY_TOPIC, Query)
-    outside = [on_counter(), on_counter((20, 20)), on_counter((60, 60))]
+    outside = [on_counter(), *(on_counter((20 * n, 20)) for n in range(6))]
     road = pipeline(bus, ram_dir, region=parse_region("0.5,0,0.5,1"))
     road.run(Reel(*over_time(*outside, step_s=0.01)), threading.Event())
-    assert len(queries) == 1
+    assert len(queries) == 1 + SETTLING
     assert queries[0].region == pytest.approx((0.5, 0.0556, 0.5, 0.8889), abs=0.001)
     assert np.allclose(queries[0].embedding, MeanColor().embed(on_counter()[:, 240:]), atol=1e-3)
 
@@ -332,3 +333,14 @@ def test_an_answer_that_the_bus_does_not_take_does_not_end_the_service(ram_dir):
 def test_a_camera_name_that_is_no_file_name_is_refused():
     with pytest.raises(ConfigurationError, match="camera"):
         FeaturizerConfiguration(camera="../../etc/passwd")
+
+
+def test_another_source_region_or_crop_is_another_camera_but_another_password_is_not():
+    digests = {
+        FeaturizerConfiguration(**settings).camera_digest
+        for settings in ({}, {"source": "usb:1"}, {"region": "0,0,0.5,1"}, {"crop": "none"})
+    }
+    assert len(digests) == 4
+    one, other = (FeaturizerConfiguration(source=f"rtsp://me:{secret}@till/1", k=3) for secret in ("first", "second"))
+    assert one.camera_digest == other.camera_digest
+    assert FeaturizerConfiguration().camera_digest == FeaturizerConfiguration(camera="b", max_fps=2).camera_digest

@@ -108,7 +108,9 @@ def decode_mean(data: bytes, camera: str) -> tuple[tuple[str, str], CameraMean]:
     if fields.get("format") != FORMAT or fields.get("camera") != camera:
         raise FormatError("it is of another version or camera")
     own = np.frombuffer(base64.b64decode(fields["mean"]), "<f4").astype(np.float32)
-    return (fields["camera_digest"], fields["model"]), CameraMean(own.size, own, min(count(fields["scenes"]), MAX_SCENES))
+    return (fields["camera_digest"], fields["model"]), CameraMean(
+        own.size, own, min(count(fields["scenes"]), MAX_SCENES)
+    )
 
 
 def _path(folder: Path, camera: str) -> Path:

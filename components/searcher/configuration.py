@@ -13,7 +13,9 @@ class SearcherConfiguration:
     annoy: bool = setting(True, "build Annoy's index in the background; without it every search is an exact scan")
     poll_interval_s: float = setting(1.0, "how often to look for a newer generation", low=0.1, high=3600)
     enter_frames: int = setting(3, "so many frames in a row must show an item before it is the answer", low=1, high=20)
-    leave_after_s: float = setting(0.3, "so long nothing must be seen before an answer goes, while something moves", low=0, high=10)
+    leave_after_s: float = setting(
+        0.3, "so long nothing must be seen before an answer goes, while something moves", low=0, high=10
+    )
     state_dir: str = setting(
         "", "folder of what is learned of the cameras; empty: state in the component's work folder"
     )

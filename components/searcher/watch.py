@@ -66,7 +66,7 @@ class Watch:
 
 
 class Watches:
-    """The watch of every object before every camera, at most ``MAX_WATCHES``; another digest of camera or model begins anew."""
+    """The watch of every object before every camera, at most ``MAX_WATCHES``; another camera or model begins anew."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
