@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable
 
 from components.core.errors import LookalikeError
-from index_builder import commands, demo_catalog_cli, lint_cli, model_cli
+from index_builder import commands, demo_catalog_cli, evaluate_cli, lint_cli, model_cli
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "model": ("make the network that turns pictures into embeddings", model_cli.add_arguments, model_cli.run),
     "lint": ("find what is wrong or risky in a catalog", lint_cli.add_arguments, lint_cli.run),
     "build": ("turn a catalog into an index generation", commands.add_build, commands.run_build),
     "inspect": ("show a generation and verify all of it", commands.add_inspect, commands.run_inspect),
-    "evaluate": ("measure a generation on labelled photos", commands.add_evaluate, commands.run_evaluate),
+    "evaluate": ("measure a generation on labelled photos", evaluate_cli.add_arguments, evaluate_cli.run),
     "demo-catalog": ("render a catalog to try things with", demo_catalog_cli.add_arguments, demo_catalog_cli.run),
 }
 

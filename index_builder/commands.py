@@ -1,4 +1,4 @@
-"""The commands build, inspect and evaluate: their arguments, and what they print."""
+"""The commands build and inspect: their arguments, and what they print."""
 
 import argparse
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 from components.featurizer.model import Model, read_model_dir
 from components.store import Store
 from index_builder.build import BuildOptions, build
-from index_builder.evaluate import evaluate, read_photos
 from index_builder.figures import report
 from index_builder.inspection import inspect
 from index_builder.model import make_default_model
@@ -86,25 +85,6 @@ def run_inspect(args: argparse.Namespace) -> int:
     store = Store(args.generation)
     figures = inspect(store, args.seq if args.seq is not None else store.require_active())
     report(f"Generation {figures.generation} is whole: every object has the hash of its name.", figures, args.json)
-    return 0
-
-
-def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``evaluate``."""
-    parser.add_argument("--generation", type=Path, required=True, help="folder that `build --out` made")
-    parser.add_argument("--photos", type=Path, required=True, help="CSV file with photo, item_id and perhaps use")
-    parser.add_argument("--use", help="only the photos with this value in the column use")
-    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
-    _add_json(parser)
-
-
-def run_evaluate(args: argparse.Namespace) -> int:
-    """Search for every photo and print how often the right item was found."""
-    photos = read_photos(args.photos, args.use)
-    with Steps() as steps:
-        figures = evaluate(Store(args.generation), photos, max(1, args.threads), steps.announce)
-    headline = f"The right item is first for {figures.hit_rate_at_1:.0%} of {figures.photos} photos, among the first "
-    report(f"{headline}five for {figures.hit_rate_at_5:.0%}.", figures, args.json)
     return 0
 
 

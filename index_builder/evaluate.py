@@ -1,137 +1,239 @@
-"""How often the right item is found on labelled photos, and how faithful the index is to exact search."""
+"""How good a generation's answers to labelled photos are, in figures."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from math import isfinite
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from components.core.errors import BadContentError, LookalikeError
-from components.core.messages import MAX_K
-from components.core.segments import Vectors
-from components.featurizer.active_model import load_model_of
-from components.featurizer.decode import decode_picture
-from components.featurizer.embedder import Embedder
-from components.featurizer.frame import Image
-from components.featurizer.sources.labels import Photo, read_photo_list
-from components.searcher.annoy_index import AnnoyCandidates, build_file
-from components.searcher.index import Index
-from components.searcher.snapshot import Snapshot, load_snapshot
-from components.store import Store
-from index_builder.tuning import SAME_SCORE
+from components.core.errors import BadContentError
+from index_builder.answers import Answer, Run
+from index_builder.index_recall import recall_of
+from index_builder.measures import (
+    Bin,
+    Numbers,
+    OpenSetPoint,
+    at_most_wrong,
+    auroc,
+    expected_calibration_error,
+    open_set_curve,
+    reciprocal_ranks,
+    reliability,
+    wilson_interval,
+)
 
-RECALL_AT = 10
+WRONG_ANSWERS = 0.05
+MOST_CONFUSIONS = 30
+MOST_POINTS = 200
+DECISIONS = ("match", "ambiguous", "no_match")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """How often the items of one category are found."""
+
+    photos: int
+    hit_rate_at_1: float
+    hit_rate_at_5: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSet:
+    """Whether known things can be told from unknown ones by what the answers say of themselves."""
+
+    by: str
+    """What is compared: probability, or score where none is stated."""
+    auroc: float
+    answered_right_at_5_percent_wrong: float
+    """Share of the known photos that are answered rightly when at most 5 % of the unknown ones are answered."""
+    from_value: float | None
+    """From which probability or score on that answers; None where it can only answer nothing."""
+    curve: tuple[OpenSetPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Whether what is stated to be right with 80 % is right in 80 %."""
+
+    expected_calibration_error: float
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """One of the decisions; shares of the photos."""
+
+    known: float | None
+    """Of the known ones, how many were decided so."""
+    right: float | None
+    """Of these, how often the right item was the first, or one of the candidates; None of none and of no_match."""
+    unknown: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """An item that another one is taken for."""
+
+    item_id: str
+    taken_for: str
+    photos: int
+    example: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The figures of one generation on one set of photos."""
+    """The figures of one generation on one set of photos; hit rates are None where no photo shows an item of it."""
 
+    name: str
     generation: int
     photos: int
+    """Of items of the generation."""
+    unknown_photos: int
+    """Of anything else."""
     unreadable: int
-    hit_rate_at_1: float
+    hit_rate_at_1: float | None
     """Share of the photos whose item is the first one found."""
-    hit_rate_at_5: float
-    mrr: float
+    hit_rate_at_1_interval: tuple[float, float] | None
+    """Where it would lie with many photos of the kind, by 95 %."""
+    hit_rate_at_5: float | None
+    mrr: float | None
     """Mean reciprocal rank of the right item among the first 50 (Voorhees 1999)."""
     recall_at_10: float
     """Of the index against exact search over the same vectors."""
-    answered: float
-    """Share of the photos whose best score passes the generation's threshold."""
-    right_of_answered: float
+    answered: float | None
+    """Share of the photos with a match or with candidates."""
+    right_of_answered: float | None
+    auroc: float | None
+    """Of known against unknown photos."""
+    expected_calibration_error: float | None
+    """None where the generation states no probabilities."""
+    decisions: dict[str, Decided]
+    open_set: OpenSet | None
+    calibration: Calibration | None
+    categories: dict[str, Category]
+    """The most photos first."""
+    confusions: tuple[Confusion, ...]
+    """The worst ones first."""
+    not_in_the_generation: tuple[str, ...]
+    """The first ids that photos name and the generation does not hold."""
 
 
-def read_photos(path: Path, use: str | None) -> list[Photo]:
-    """The photos that a CSV file lists (photo, item_id, and use where ``use`` chooses), each of one item.
-
-    Raises UnavailableError where the file cannot be read, BadContentError where its content is wrong.
-    """
-    photos = read_photo_list(path, use)
-    if not photos:
-        chosen = "" if use is None else f" with use {use!r}"
-        raise BadContentError(f"{path} lists no photos{chosen}.")
-    nothing = [photo.path.name for photo in photos if not photo.item_id]
-    if nothing:
-        raise BadContentError(f"{path} names no item_id for {nothing[0]}: each photo shows one item.")
-    return photos
-
-
-def evaluate(
-    store: Store, photos: list[Photo], threads: int, announce: Callable[[str, int], Callable[[int], None]]
-) -> Evaluation:
-    """Search for every photo in the active generation; raises BadContentError where none of them can be used."""
-    snapshot = load_snapshot(store, store.require_active())
-    unknown = sorted({photo.item_id or "" for photo in photos} - set(snapshot.item_of))
-    if len(unknown) == len({photo.item_id for photo in photos}):
+def evaluate(run: Run) -> Evaluation:
+    """The figures of what a generation answered; raises BadContentError where its photos fit another catalog."""
+    known = [answer for answer in run.answers if answer.known]
+    unknown = [answer for answer in run.answers if not answer.known]
+    foreign = tuple(dict.fromkeys(answer.item_id for answer in unknown if answer.item_id))
+    if not known and foreign:
         raise BadContentError(
-            f"None of the photos shows an item of the generation; the first unknown one is {unknown[0]!r}."
+            f"None of the photos shows an item of the generation; the first unknown one is {foreign[0]!r}."
         )
-    done = announce("embedding photos", len(photos))
-    readable, queries = _embed(store, snapshot, photos, threads, done)
-    exact = Index(snapshot)
-    results = [exact.search(query, MAX_K) for query in queries]
-    ranks = np.array([_rank([m.item_id for m in found], p.item_id) for found, p in zip(results, readable, strict=True)])
-    passed = np.array(
-        [found[0].score >= snapshot.manifest.thresholds.min_score if found else False for found in results]
-    )
+    ranks = np.array([answer.rank for answer in known])
+    answered = np.array([answer.decision != "no_match" for answer in known], np.bool_)
+    interval = wilson_interval(int((ranks <= 1).sum()), len(ranks)) if known else None
+    opened, calibration = _open_set(known, unknown), _calibration(run.answers)
     return Evaluation(
-        generation=snapshot.manifest.seq,
-        photos=len(readable),
-        unreadable=len(photos) - len(readable),
+        name=run.snapshot.manifest.name,
+        generation=run.snapshot.manifest.seq,
+        photos=len(known),
+        unknown_photos=len(unknown),
+        unreadable=len(run.unreadable),
         hit_rate_at_1=_share(ranks <= 1),
+        hit_rate_at_1_interval=None if interval is None else (_rounded(interval.low), _rounded(interval.high)),
         hit_rate_at_5=_share(ranks <= 5),
-        mrr=round(float(np.mean(np.where(ranks <= MAX_K, 1.0 / ranks, 0.0))), 4),
-        recall_at_10=_recall(snapshot, exact, queries),
-        answered=_share(passed),
-        right_of_answered=_share(ranks[passed] <= 1) if passed.any() else 0.0,
+        mrr=_share(reciprocal_ranks(ranks)),
+        recall_at_10=recall_of(run),
+        answered=_share(answered),
+        right_of_answered=_share(ranks[answered] <= 1) if answered.any() else 0.0 if known else None,
+        auroc=None if opened is None else opened.auroc,
+        expected_calibration_error=None if calibration is None else calibration.expected_calibration_error,
+        decisions={kind: _decided(kind, known, unknown) for kind in DECISIONS},
+        open_set=opened,
+        calibration=calibration,
+        categories=_categories(known, run),
+        confusions=_confusions(known),
+        not_in_the_generation=foreign[:10],
     )
 
 
-def _embed(
-    store: Store, snapshot: Snapshot, photos: list[Photo], threads: int, done: Callable[[int], None]
-) -> tuple[list[Photo], Vectors]:
-    model = load_model_of(store, snapshot.manifest)
-    readable: list[Photo] = []
-
-    def images() -> Iterator[Image]:
-        for photo in photos:
-            try:
-                image = decode_picture(photo.path.read_bytes())
-            except (LookalikeError, OSError):
-                done(1)
-                continue
-            readable.append(photo)
-            yield image
-            done(1)
-
-    embeddings = list(Embedder(model, device="CPU", threads=threads).embed_all(images(), threads))
-    if not embeddings:
-        raise BadContentError(f"None of the {len(photos)} photos can be read; the first one is {photos[0].path}.")
-    return readable, snapshot.projection.query(np.stack(embeddings))
+def _open_set(known: list[Answer], unknown: list[Answer]) -> OpenSet | None:
+    if not known or not unknown:
+        return None
+    stated = all(answer.probability is not None for answer in known + unknown)
+    ours, theirs = (_values(several, stated) for several in (known, unknown))
+    curve = open_set_curve(ours, np.array([answer.rank == 1 for answer in known]), theirs)
+    point = at_most_wrong(curve, WRONG_ANSWERS)
+    return OpenSet(
+        by="probability" if stated else "score",
+        auroc=_rounded(auroc(ours, theirs)),
+        answered_right_at_5_percent_wrong=_rounded(point.right),
+        from_value=_rounded(point.score) if isfinite(point.score) else None,
+        curve=_thinned(curve[1:]),
+    )
 
 
-def _recall(snapshot: Snapshot, exact: Index, queries: Vectors) -> float:
-    """Share of the ten nearest items by exact search that the index finds too."""
-    if not snapshot.annoy_pays:
-        return 1.0
-    with TemporaryDirectory(prefix="lookalike-") as folder:
-        path = Path(folder) / "index.ann"
-        build_file(snapshot.vectors[: snapshot.base], path, snapshot.manifest.search.n_trees)
-        index = Index(snapshot, AnnoyCandidates(path, snapshot.manifest.dim))
-        wanted = found = 0
-        for query in queries:
-            best = exact.search(query, RECALL_AT)
-            wanted += len(best)
-            # Counted by score: of several items that look the same any one is right.
-            found += sum(match.score >= best[-1].score - SAME_SCORE for match in index.search(query, RECALL_AT))
-    return round(found / wanted, 4) if wanted else 1.0
+def _thinned(curve: list[OpenSetPoint]) -> tuple[OpenSetPoint, ...]:
+    kept = {*range(0, len(curve), max(1, len(curve) // MOST_POINTS)), len(curve) - 1}
+    several = (curve[n] for n in sorted(kept))
+    return tuple(OpenSetPoint(_rounded(one.score), _rounded(one.wrong), _rounded(one.right)) for one in several)
 
 
-def _rank(found: list[str], item_id: str | None) -> int:
-    return found.index(item_id) + 1 if item_id in found else MAX_K + 1
+def _values(answers: list[Answer], stated: bool) -> Numbers:
+    return np.array([answer.probability if stated else answer.score for answer in answers], np.float64)
 
 
-def _share(true: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float:
-    return round(float(np.mean(true)), 4)
+def _calibration(answers: list[Answer]) -> Calibration | None:
+    stated = [answer.probability for answer in answers if answer.probability is not None]
+    if len(stated) < len(answers):
+        return None
+    bins = reliability(np.array(stated), np.array([answer.rank == 1 for answer in answers]))
+    return Calibration(
+        expected_calibration_error=_rounded(expected_calibration_error(bins)),
+        bins=tuple(Bin(one.count, _rounded(one.stated), _rounded(one.right)) for one in bins),
+    )
+
+
+def _decided(kind: str, known: list[Answer], unknown: list[Answer]) -> Decided:
+    ours = [answer for answer in known if answer.decision == kind]
+    right = _share(np.array([answer.rank <= answer.candidates for answer in ours]))
+    return Decided(
+        known=_share(np.array([answer.decision == kind for answer in known])),
+        right=None if kind == "no_match" else right,
+        unknown=_share(np.array([answer.decision == kind for answer in unknown])),
+    )
+
+
+def _categories(known: list[Answer], run: Run) -> dict[str, Category]:
+    ranks: dict[str, list[float]] = defaultdict(list)
+    for answer in known:
+        item = run.catalog.get(answer.item_id)
+        ranks["" if item is None else item.category].append(answer.rank)
+    ordered = sorted(ranks.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    return {
+        name: Category(
+            photos=len(several),
+            hit_rate_at_1=_rounded(sum(rank <= 1 for rank in several) / len(several)),
+            hit_rate_at_5=_rounded(sum(rank <= 5 for rank in several) / len(several)),
+        )
+        for name, several in ordered
+    }
+
+
+def _confusions(known: list[Answer]) -> tuple[Confusion, ...]:
+    """By the number of photos; of as many, first the ones that were taken for the wrong item most surely."""
+    wrong = sorted((answer for answer in known if answer.matches and answer.rank != 1), key=lambda a: -a.score)
+    counted = Counter((answer.item_id, answer.matches[0].item_id) for answer in wrong)
+    example = {(answer.item_id, answer.matches[0].item_id): answer for answer in reversed(wrong)}
+    return tuple(
+        Confusion(item_id=pair[0], taken_for=pair[1], photos=count, example=str(example[pair].photo.path))
+        for pair, count in counted.most_common(MOST_CONFUSIONS)
+    )
+
+
+def _share(true: "npt.NDArray[Any]") -> float | None:
+    return _rounded(float(np.mean(true))) if len(true) else None
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ MOST_SHOWN = 10
 def report(headline: str, figures: Any, json_path: Path | None) -> None:
     """Print a sentence and the fields of the dataclass ``figures``; write these to ``json_path`` where one is given."""
     fields = dataclasses.asdict(figures)
+    print_fields(headline, fields)
+    if json_path is not None:
+        write_json(fields, json_path)
+
+
+def print_fields(headline: str, fields: Mapping[str, Any]) -> None:
+    """Print a sentence, and a line for each figure."""
     width = max(len(name) for name in fields)
     lines = [headline, *(f"  {name.replace('_', ' '):<{width}}  {_shown(value)}" for name, value in fields.items())]
     Console(soft_wrap=True, highlight=False, emoji=False).print("\n".join(lines), markup=False)
-    if json_path is not None:
-        write_json(fields, json_path)
 
 
 def write_json(fields: dict[str, Any], path: Path) -> None:

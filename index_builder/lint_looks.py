@@ -15,7 +15,7 @@ from components.store import Store
 from index_builder.embedding import BulkEmbedder, View
 from index_builder.perceptual_hash import perceptual_hash
 from index_builder.pictures import Pictures
-from index_builder.thumbnails import MAX_BYTES
+from index_builder.thumbnails import read_thumbnail
 
 SAMPLE = 200
 CENTERED_FROM = 20
@@ -67,12 +67,6 @@ def look_at(
             looks.append(one)
             done(1)
     return looks
-
-
-def read_thumbnail(store: Store, digest: str) -> Image:
-    """The thumbnail as BGR; raises FormatError where it is damaged."""
-    data = store.read_object(digest, MAX_BYTES)
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def is_blank(image: Image) -> bool:

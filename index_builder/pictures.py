@@ -36,7 +36,7 @@ class Pictures:
         """The bytes of a picture; raises BadContentError or UnavailableError in one sentence."""
         if location.startswith(("http://", "https://")):
             return self._read_url(location)
-        return _read_file(Path(location))
+        return read_file(Path(location))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -45,7 +45,7 @@ class Pictures:
     def _read_url(self, url: str) -> bytes:
         cached = self._cache_dir / hashlib.sha256(url.encode()).hexdigest()
         if cached.exists():
-            return _read_file(cached)
+            return read_file(cached)
         try:
             with self._client.stream("GET", url) as response:
                 response.raise_for_status()
@@ -80,7 +80,8 @@ def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a picture's file; raises BadContentError or UnavailableError in one sentence."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end

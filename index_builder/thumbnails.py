@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from components.featurizer.frame import Image
+from components.store import Store
 
 MAX_BYTES = 15 * 1024
 _SIDES = (480, 360, 240, 160)
@@ -21,6 +22,12 @@ def thumbnail(image: Image) -> bytes:
             if len(data) <= MAX_BYTES:
                 return data
     return data  # noise of 160 pixels at quality 30: as small as it gets
+
+
+def read_thumbnail(store: Store, digest: str) -> Image:
+    """The thumbnail as BGR; raises FormatError where it is damaged."""
+    data = store.read_object(digest, MAX_BYTES)
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def fit(image: Image, side: int) -> Image:

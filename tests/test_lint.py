@@ -18,7 +18,7 @@ from index_builder.close_pairs import PER_VECTOR, close_pairs
 from index_builder.demo_catalog import write_demo_catalog
 from index_builder.lint import LintReport, lint
 from index_builder.lint_cli import exit_code
-from index_builder.lint_looks import is_blank
+from index_builder.lint_looks import centered, domain_mean, is_blank
 from index_builder.lint_page import lint_page
 from index_builder.lint_rules import ACROSS_ITEMS, KINDS
 from index_builder.perceptual_hash import SAME_PICTURE_BITS, perceptual_hash
@@ -71,6 +71,7 @@ def planted(drawn: list[Path], model: Model, tmp_path_factory: pytest.TempPathFa
     rows += [f"two,Two views,{drawn[6].name}|{drawn[7].name}", f"again,Twice,{drawn[8].name}|copy-of-8.jpg"]
     shutil.copy(drawn[8], folder / "copy-of-8.jpg")
     rows += [f"untitled,,{drawn[9].name}", f"same,  {drawn[10].stem.upper()} ,{drawn[10].name}"]
+    rows += [f"half,Half good,{drawn[11].name}|nothing.jpg"]
     (folder / "shop.csv").write_text("item_id,title,image\n" + "".join(row + "\n" for row in rows))
     return lint(folder / "shop.csv", folder / "out", lambda: model, 2, silent), folder
 
@@ -84,11 +85,18 @@ def test_everything_that_was_planted_is_found_and_nothing_else_by_that_name(
 ) -> None:
     report, _ = planted
     ids = [path.stem for path in drawn]
-    assert found(report, "unreadable") == {frozenset({"cut"}), frozenset({"gone"})}
-    assert sum(finding.kind == "unreadable" for finding in report.findings) == 3
+    assert found(report, "unreadable") == {frozenset({item_id}) for item_id in ("cut", "gone", "half")}
+    assert sum(finding.kind == "unreadable" for finding in report.findings) == 4
     assert found(report, "no_picture") == {frozenset({"cut"}), frozenset({"gone"})}
     assert found(report, "blank") == {frozenset({"white"})}
-    copies = {(ids[0], "copy"), (ids[6], "two"), (ids[7], "two"), (ids[8], "again"), (ids[9], "untitled")}
+    copies = {
+        (ids[0], "copy"),
+        (ids[6], "two"),
+        (ids[7], "two"),
+        (ids[8], "again"),
+        (ids[9], "untitled"),
+        (ids[11], "half"),
+    }
     assert found(report, "exact_duplicate") == {frozenset(pair) for pair in (*copies, (ids[10], "same"))}
     assert {frozenset({ids[1], "anew"}), frozenset({ids[4], "large"})} == found(report, "perceptual_duplicate")
     assert frozenset({ids[2], "mirror"}) in found(report, "near_duplicate")
@@ -98,7 +106,7 @@ def test_everything_that_was_planted_is_found_and_nothing_else_by_that_name(
     assert found(report, "missing_title") == {frozenset({"untitled"})}
     assert found(report, "duplicate_title") == {frozenset({ids[10], "same"})}
     single = {item_id for one in found(report, "single_view") for item_id in one}
-    assert single == {*ids, "copy", "anew", "mirror", "white", "small", "large", "untitled", "same"}
+    assert single == {*ids, "copy", "anew", "mirror", "white", "small", "large", "untitled", "same", "half"}
 
 
 def test_a_finding_says_where_and_why(planted: tuple[LintReport, Path]) -> None:
@@ -155,6 +163,15 @@ def test_noise_on_one_color_is_blank_and_a_small_thing_on_white_is_not() -> None
     assert not is_blank(thing)
 
 
+def test_of_two_pictures_alone_the_mean_does_not_make_opposites() -> None:
+    few = np.array([[1, 0, 0], [0.98, 0.2, 0]], np.float32)
+    one, other = centered(few, domain_mean(few))
+    assert one @ other > 0.9
+    many = np.concatenate([few] * 500)
+    one, other = centered(many, domain_mean(many))[:2]
+    assert one @ other < 0
+
+
 def test_close_pairs_are_those_of_all_products() -> None:
     vectors = unit_vectors(300, dim=8)
     groups = np.arange(300) // 2
@@ -197,11 +214,11 @@ def test_the_command_says_what_it_found_writes_it_and_fails_where_asked(
 def test_a_catalog_with_nothing_to_say_is_clean(
     drawn: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in drawn[:2]:
-        (tmp_path / "shop" / path.stem).mkdir(parents=True)
-        shutil.copy(path, tmp_path / "shop" / path.stem / "front.jpg")
+    for item_id, path in (("a", drawn[0]), ("b", drawn[1])):
+        (tmp_path / "shop" / item_id).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "shop" / item_id / "front.jpg")
         image = np.asarray(cv2.imread(str(path)))
-        cv2.imwrite(str(tmp_path / "shop" / path.stem / "side.jpg"), image[100:, 60:-60])
+        cv2.imwrite(str(tmp_path / "shop" / item_id / "side.jpg"), image[100:, 60:-60])
     common = ["lint", "--catalog", str(tmp_path / "shop"), "--html", str(tmp_path / "lint.html")]
     assert main([*common, "--fail-on-dup-across-items", *(f"--fail-on={kind}" for kind in KINDS)]) == 0
     assert capsys.readouterr().out == "2 items, 4 pictures: no findings.\n"
