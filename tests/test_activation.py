@@ -12,7 +12,7 @@ import pytest
 
 from components.core.generations import SearchSettings
 from components.searcher.activation import Activation
-from components.searcher.annoy_index import cache_path, open_cached
+from components.searcher.annoy_index import AnnoyBuild, cache_path, open_cached
 from components.searcher.searcher import Searcher
 from components.store import Store
 from tests.generations import flip_byte, items, make_store, query, unit_vectors, write_generation
@@ -296,6 +296,16 @@ def test_when_the_child_is_killed_the_exact_scan_goes_on_and_annoy_comes_later(t
     step_until(activation, lambda: backend(searcher) == "annoy")
     assert activation.problem == ""
     assert sorted(path.suffix for path in (tmp_path / "annoy").iterdir()) == [".ann", ".sha256"]
+
+
+def test_a_build_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    store, _ = make_store(tmp_path)
+    build = AnnoyBuild(tmp_path, store.manifest(1))
+    os.kill(build.process_id, signal.SIGSTOP)
+    build.path.parent.mkdir(exist_ok=True)
+    build.path.with_name(f".{build.path.name}.{build.process_id}").write_bytes(b"half of it")
+    build.stop()
+    assert not list(build.path.parent.iterdir())
 
 
 def test_annoy_files_of_older_generations_are_removed(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ class AnnoyBuild:
         """Nobody needs the file any more."""
         self._child.kill()
         self._child.communicate()
+        for left in self.path.parent.glob(f".*.{self._child.pid}*"):
+            left.unlink(missing_ok=True)
 
 
 def remove_others(keep: set[Path]) -> None:

@@ -20,7 +20,6 @@ from components.greengrass.bus import SOCKET_VARIABLE
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
-from index_builder.demo_catalog import write_demo_catalog
 from tests.campaign.bus_switch import BusSwitch
 from tests.campaign.camera import HttpCamera
 from tests.campaign.disk import Disk, mounted
@@ -33,7 +32,8 @@ ITEMS = 12
 COMPONENTS = {"featurizer": "Featurizer", "searcher": "Searcher", "dashboard": "Dashboard", "cloud_sync": "CloudSync"}
 PATIENCE_S = 90.0
 # The scale of the clock: hours and minutes of a real device are seconds here. All of it is what a deployment may set.
-QUICK = {"frozen_after_s": "2", "gpu_ready_s": "4", "gpu_rest_s": "2", "max_fps": "5"}
+QUICK = {"frozen_after_s": "2", "gpu_ready_s": "10", "gpu_rest_s": "2", "max_fps": "5"}
+FULL_SPEED = {"max_fps": "60"}
 
 
 class Failure(Exception):
@@ -51,7 +51,7 @@ class Heard:
 class Device:
     """A running device; ``statuses`` and ``results`` is all that came over its bus."""
 
-    def __init__(self, folder: Path, disk: Disk, camera: HttpCamera, shown: str, source: str = "") -> None:
+    def __init__(self, folder: Path, disk: Disk, camera: HttpCamera, shown: str, source: str) -> None:
         self.disk, self.camera, self._shown = disk, camera, shown
         self.index, self.ram = disk.path / "index", Path(tempfile.mkdtemp(prefix="lookalike-campaign-", dir="/dev/shm"))
         self.port = free_port()
@@ -59,13 +59,14 @@ class Device:
         self.gpu = Orders(folder / "gpu-orders")
         self.gpu.give()
         self.statuses: list[Heard] = []
+        self._restarted_at: dict[str, float] = {}
         self.results: list[SearchResult] = []
         root = folder / "nucleus"
         root.mkdir()
         (disk.path / "work").mkdir()
         (root / "work").symlink_to(disk.path / "work")
         self.bus = BusSwitch(folder / "bus.socket", root / "ipc.socket")
-        self.nucleus = Nucleus(self._deployment(folder, root, source or camera.url))
+        self.nucleus = Nucleus(self._deployment(folder, root, source))
 
     def _deployment(self, folder: Path, root: Path, source: str) -> Deployment:
         index, ram = {"index_dir": str(self.index)}, {"ram_dir": str(self.ram)}
@@ -76,7 +77,7 @@ class Device:
             python_env=Path(sys.prefix),
             limits=LIMITS["classic"],  # this one tells a component of a new configuration, and does not restart it
             overrides={
-                "Featurizer": {**index, **ram, **QUICK, "source": source},
+                "Featurizer": {**index, **ram, **(QUICK if self._shown else FULL_SPEED), "source": source},
                 "Searcher": index,
                 "Dashboard": {**index, **ram, "port": str(self.port)},
             },
@@ -113,10 +114,30 @@ class Device:
         return {name: (one.pid, one.starts) for name, one in known if not name.endswith(".Lookalike")}
 
     def pid(self, component: str) -> int:
-        found = self.nucleus.states()[f"com.lookalike.{COMPONENTS[component]}"].pid
+        found = self.nucleus.states()[_full(component)].pid
         if found is None:
             raise Failure(f"the {component} does not run")
         return found
+
+    def work(self, component: str) -> Path:
+        """The work folder of ``component``."""
+        return self.disk.path / "work" / _full(component)
+
+    def exit_code(self, component: str, pid: int) -> str:
+        """What the process ``pid`` of ``component`` ended with; "" while the nucleus has it running."""
+        state = self.nucleus.states()[_full(component)]
+        return "" if state.pid == pid else str(state.exit_code)
+
+    def restart(self, component: str) -> None:
+        """End ``component`` if it runs, and start it."""
+        self.nucleus.restart(_full(component))
+        wait_for(lambda: self.nucleus.states()[_full(component)].pid, f"the {component} is started")
+        self._restarted_at[component] = time.monotonic()
+
+    def is_up(self, component: str) -> bool:
+        """Whether ``component`` has said how it is since its start."""
+        since = self._restarted_at.get(component, 0.0)
+        return any(heard.status.component == component and heard.at > since for heard in reversed(self.statuses))
 
     def child(self, module: str) -> int:
         """The featurizer's child that runs ``module``."""
@@ -166,6 +187,10 @@ class Device:
         return "; ".join(f"{s.component} {s.state}: {s.reason}" for s in newest.values() if s.state != "running")
 
 
+def _full(component: str) -> str:
+    return f"com.lookalike.{COMPONENTS[component]}"
+
+
 def wait_for(condition: Callable[[], Any], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> Any:
     """What ``condition`` gives as soon as that is true; raises Failure after the deadline."""
     deadline = time.monotonic() + patience_s
@@ -177,15 +202,15 @@ def wait_for(condition: Callable[[], Any], what: str | Callable[[], str], patien
 
 
 @contextlib.contextmanager
-def device(folder: Path, catalog: Path | None = None, source: str = "") -> Iterator[Device]:
-    """A device in ``folder`` that runs and is well; ``source`` is its camera, without one a network camera."""
-    catalog = catalog or write_demo_catalog(folder / "catalog", items=ITEMS)
-    built = index_of(catalog, folder)
+def device(folder: Path, catalog: Path, *, busy: bool = False) -> Iterator[Device]:
+    """A device in ``folder`` that runs and is well, with a network camera; a ``busy`` one has a synthetic camera."""
+    built = index_of(catalog, catalog.parent)
     shown = sorted((catalog.parent / "pictures").iterdir())[0]
     with mounted(folder / "disk") as disk, HttpCamera(shown) as camera:
         for part in ("objects", "generations"):
             shutil.copytree(built / part, disk.path / "index" / part)
-        made = Device(folder, disk, camera, "" if source else shown.stem, source)
+        source = f"synthetic:{catalog}?fps=30" if busy else camera.url
+        made = Device(folder, disk, camera, "" if busy else shown.stem, source)
         with made.running():
             made.wait_until_well()
             yield made

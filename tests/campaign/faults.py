@@ -106,7 +106,7 @@ FAULTS = (
         lambda device: device.camera.plug_in(),
     ),
     _camera("camera sends garbage", "garbage", "has given no frame|gives no more frames|cannot be opened"),
-    _gpu("GPU compiler hangs", "not ready on the GPU within 4 s", _strike(signal.SIGKILL), compile="hang"),
+    _gpu("GPU compiler hangs", "not ready on the GPU within 10 s", _strike(signal.SIGKILL), compile="hang"),
     _gpu("inference crashes", r"exit code -11", infer="crash"),
     _gpu("inference hangs", "no answer within 2 s", _strike(signal.SIGSTOP)),
     _gpu("GPU gives wrong vectors", "come to give wrong embeddings", infer="other"),

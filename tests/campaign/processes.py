@@ -37,6 +37,11 @@ def family_of(pid: int) -> set[int]:
     return found
 
 
+def runs(pid: int) -> bool:
+    """Whether the process runs; one that ended and only waits to be reaped does not."""
+    return any(pid == one for one, _, _ in processes())
+
+
 def ends_within(pid: int, seconds: float) -> bool:
     """Whether the process ends in that time, to the millisecond."""
     try:
