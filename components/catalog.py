@@ -1,5 +1,7 @@
 """The items of one generation, looked up by id."""
 
+from collections.abc import Iterator
+
 from components.core.errors import FormatError
 from components.core.items import Item, decode_row
 from components.store import Store
@@ -16,6 +18,9 @@ class Catalog:
         """The item, or None where this generation does not have it."""
         line = self._lines.get(item_id)
         return None if line is None else decode_row(line).item
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
 
     def __len__(self) -> int:
         return len(self._lines)

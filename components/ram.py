@@ -18,16 +18,21 @@ def picture_path(ram_dir: Path, query_id: str) -> Path:
     return ram_dir / "pictures" / query_id
 
 
+def taught_picture_path(ram_dir: Path, request_id: str) -> Path:
+    """Where the small picture of a taught view waits for the searcher (WebP bytes)."""
+    return ram_dir / "taught" / request_id
+
+
 def forget_pictures(ram_dir: Path) -> None:
-    """Remove the uploaded pictures: nobody waits for an answer any more."""
-    for path in (ram_dir / "pictures").glob("*"):
+    """Remove the pictures on their way to another component: nobody waits for an answer any more."""
+    for path in (*(ram_dir / "pictures").glob("*"), *(ram_dir / "taught").glob("*")):
         with contextlib.suppress(OSError):
             path.unlink()
 
 
 def remove_empty(ram_dir: Path) -> None:
     """Remove what is empty of the directory in RAM; where another component still has something, it stays."""
-    for folder in (ram_dir / "preview", ram_dir / "pictures", ram_dir):
+    for folder in (ram_dir / "preview", ram_dir / "pictures", ram_dir / "taught", ram_dir):
         with contextlib.suppress(OSError):
             folder.rmdir()
 

@@ -29,7 +29,7 @@ def matches_blueprint(live: Live, catalogs: Catalogs, events: Events) -> Bluepri
     def latest() -> AnyResponse:
         result = events.newest_result()
         response = jsonify(result=result)
-        names = "-".join(map(str, catalogs.seqs()))
+        names = "-".join(map(str, (*catalogs.seqs(), *catalogs.taught.version())))
         response.set_etag(f"{result['query_id']}-{names}" if result else "none", weak=True)
         response.headers["Cache-Control"] = "no-cache"
         return response.make_conditional(request)
@@ -72,7 +72,9 @@ def items_blueprint(catalogs: Catalogs) -> Blueprint:
             raise ApiError(404, "no_thumbnail", f"Item {item_id[:64]!r} has no thumbnail.")
         response = _thumbnail(catalogs, found.thumbnail)
         response.set_etag(found.thumbnail)
-        response.headers["Cache-Control"] = _IMMUTABLE if "generation" in request.args else "no-cache"
+        # The picture of a taught item may become another one, that of a generation never does.
+        for_ever = "generation" in request.args and not catalogs.taught.changes(item_id)
+        response.headers["Cache-Control"] = _IMMUTABLE if for_ever else "no-cache"
         return response.make_conditional(request)
 
     return blueprint

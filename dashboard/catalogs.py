@@ -10,21 +10,13 @@ from components.catalog import Catalog, load_catalog
 from components.core.errors import LookalikeError
 from components.core.items import Item
 from components.store import Store
+from dashboard.overlay import ItemsOfGeneration, Overlaid, Overlay
 
 log = logging.getLogger(__name__)
 
 _KEPT = 2
 _LOOK_EVERY_S = 3.0
 _MAX_THUMBNAIL_BYTES = 256 * 1024
-
-
-class ItemsOfGeneration(Protocol):
-    """The items of one generation."""
-
-    def get(self, item_id: str) -> Item | None:
-        """The item, or None where the generation does not have it."""
-
-    def __len__(self) -> int: ...
 
 
 class CatalogSource(Protocol):
@@ -60,10 +52,14 @@ class StoredCatalogs:
 
 
 class Catalogs:
-    """The two catalogs used last. Asking never blocks; ``on_loaded`` is called when another one is there."""
+    """The two catalogs used last, with what was ``taught`` on this device laid over them.
 
-    def __init__(self, source: CatalogSource, on_loaded: Callable[[], None]) -> None:
+    Asking never blocks; ``on_loaded`` is called when another one is there.
+    """
+
+    def __init__(self, source: CatalogSource, taught: Overlay, on_loaded: Callable[[], None]) -> None:
         self._source = source
+        self.taught = taught
         self._on_loaded = on_loaded
         self._loaded: dict[int, ItemsOfGeneration] = {}
         self._wanted: set[int] = set()
@@ -85,7 +81,7 @@ class Catalogs:
             if found is None and seq > 0 and seq not in self._wanted:
                 self._wanted.add(seq)
                 self._changed.notify()
-            return found
+            return None if found is None else Overlaid(found, self.taught)
 
     def item(self, item_id: str, seq: int | None) -> Item | None:
         """The item in generation ``seq``, or in the newest one that is loaded."""
@@ -94,11 +90,11 @@ class Catalogs:
         # What a stranger asks for is never loaded for it: only what a result or the active generation needs is.
         with self._changed:
             catalog = self._loaded.get(seq)
-        return None if catalog is None else catalog.get(item_id)
+        return None if catalog is None else Overlaid(catalog, self.taught).get(item_id)
 
     def thumbnail(self, digest: str) -> bytes:
         """The verified picture; raises a LookalikeError."""
-        return self._source.read_object(digest, _MAX_THUMBNAIL_BYTES)
+        return self.taught.thumbnail(digest) or self._source.read_object(digest, _MAX_THUMBNAIL_BYTES)
 
     def _run(self) -> None:
         while True:

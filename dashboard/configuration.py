@@ -16,6 +16,10 @@ class DashboardConfiguration:
 
     index_dir: str = setting("/var/lib/lookalike/index", "where the index generations lie")
     ram_dir: str = setting(DEFAULT_RAM_DIR, "directory in RAM through which pictures pass")
+    taught_dir: str = setting("/var/lib/lookalike/taught", "folder of the items taught at the camera")
+    operate: bool = setting(
+        False, "open the operator's pages (/operate) to whoever sits at the device itself; they have no login"
+    )
     host: str = setting("127.0.0.1", "address to listen on; only the device itself (loopback)")
     port: int = setting(8080, "port to listen on", low=1, high=65_535)
     max_age_s: float = setting(3.0, "a result or preview older than this is not shown", low=0.5, high=60)

@@ -1,6 +1,7 @@
 """What a client is told when it cannot have what it asked for: one code, one sentence, the right HTTP status."""
 
 import logging
+from typing import Any
 
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
@@ -18,11 +19,20 @@ _SENTENCES = {
 class ApiError(Exception):
     """Answered as ``{"error": {"code", "message"}}`` with ``status``."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers = headers or {}
+        self.more = more or {}
+        """What a page needs beside the sentence."""
 
 
 def register_errors(app: Flask) -> None:
@@ -32,15 +42,15 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
-def _answer(status: int, code: str, message: str) -> Response:
-    response = jsonify(error={"code": code, "message": message})
+def _answer(status: int, code: str, message: str, more: dict[str, Any] | None = None) -> Response:
+    response = jsonify(error={"code": code, "message": message, **(more or {})})
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _api_error(error: ApiError) -> Response:
-    response = _answer(error.status, error.code, str(error))
+    response = _answer(error.status, error.code, str(error), error.more)
     response.headers.update(error.headers)
     return response
 

@@ -6,6 +6,7 @@ import threading
 
 from components.child import start_module
 from components.core.errors import BadContentError, UnavailableError
+from components.core.messages import Region
 from components.picture_header import check_picture
 from dashboard.environment import scrubbed
 
@@ -26,29 +27,37 @@ class PictureCleaner:
         Raises BadContentError for what is no picture, UnavailableError where too many are being decoded.
         """
         check_picture(data)
+        return self._apart("dashboard.decode_worker", data)
+
+    def shrink(self, jpeg: bytes, region: Region | None) -> bytes:
+        """A WebP of at most 15 KB of what lies in ``region`` of a preview; raises as ``clean`` does."""
+        return self._apart("dashboard.thumbnail_worker", jpeg, *map(str, region or (0, 0, 1, 1)))
+
+    def _apart(self, module: str, data: bytes, *arguments: str) -> bytes:
         if not self._places.acquire(timeout=_WAIT_FOR_PLACE_S):
             raise UnavailableError("Too many pictures are being searched at the same time: try again in a moment.")
         try:
-            return _decode_apart(data)
+            return _worked(module, data, arguments)
         finally:
             self._places.release()
 
 
-def _decode_apart(data: bytes) -> bytes:
+def _worked(module: str, data: bytes, arguments: tuple[str, ...]) -> bytes:
     worker = start_module(
-        "dashboard.decode_worker",
+        module,
+        *arguments,
         env={**scrubbed(os.environ), "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
-        jpeg, _ = worker.communicate(data, timeout=_TIMEOUT_S)
+        made, _ = worker.communicate(data, timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise BadContentError("The picture takes too long to decode: send another one.") from error
     finally:
         worker.kill()
         worker.wait()
-    if worker.returncode != 0 or not jpeg.startswith(b"\xff\xd8"):
+    if worker.returncode != 0 or not made.startswith((b"\xff\xd8", b"RIFF")):
         raise BadContentError("The picture is damaged and cannot be decoded: send the file again.")
-    return jpeg
+    return made

@@ -24,5 +24,9 @@ def route(blueprint: Blueprint, rule: str, *, role: str, methods: tuple[str, ...
 
 
 def roles(app: Flask) -> dict[str, str | None]:
-    """Rule -> role, for the inventory; None where a route declares none."""
-    return {rule.rule: getattr(app.view_functions[rule.endpoint], "role", None) for rule in app.url_map.iter_rules()}
+    """Method and rule -> role, for the inventory; None where a route declares none."""
+    return {
+        f"{method} {rule.rule}": getattr(app.view_functions[rule.endpoint], "role", None)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }

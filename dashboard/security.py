@@ -1,10 +1,13 @@
 """The rules for every request and every answer: who may ask, and what a browser may do with what it gets."""
 
+import ipaddress
+
 from flask import Flask, Response, request
 
 from dashboard.errors import ApiError
 
-ROLES = ("kiosk",)
+ROLES = ("kiosk", "operator")
+"""Who may use a route: everybody at the device; who runs the shop, where the operator's pages are open."""
 _HOST_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -34,13 +37,37 @@ HEADERS = {
 }
 
 
-def register_security(app: Flask, port: int) -> None:
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+
+
+def register_security(app: Flask, port: int, operate: bool) -> None:
     """Check every request before its view, and complete every answer, errors included."""
     allowed = allowed_hosts(port)
     app.before_request(lambda: check_host(request.headers.get("Host", ""), allowed))
+    app.before_request(lambda: _check_role(app, operate))
     app.before_request(_check_same_site)
     app.before_request(_check_body)
     app.after_request(_complete)
+
+
+def _check_role(app: Flask, operate: bool) -> None:
+    """Deny by default: a route without a role is for nobody, an operator's for who sits at the device."""
+    if request.endpoint is None:
+        return  # nothing is there, or not by this method: that is the answer
+    role = getattr(app.view_functions[request.endpoint], "role", None)
+    if role == "kiosk":
+        return
+    if role != "operator" or not operate:
+        raise ApiError(403, "closed", "The operator's pages are closed on this device: 'operate' opens them.")
+    if not _is_loopback(request.remote_addr) or any(name in request.headers for name in _FORWARDED):
+        raise ApiError(403, "not_local", "The operator's pages are for the device's own screen alone.")
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 def allowed_hosts(port: int) -> frozenset[str]:

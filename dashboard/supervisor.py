@@ -15,10 +15,13 @@ from components.core.messages import (
     PICTURE_TOPIC,
     RESULT_TOPIC,
     STATUS_TOPIC,
+    TAUGHT_TOPIC,
+    TEACH_TOPIC,
     PictureQuery,
     Status,
     decode,
 )
+from components.core.teach_messages import Teach
 from components.lifecycle import say_status
 from components.pauses import GrowingPause
 from dashboard.environment import scrubbed
@@ -31,9 +34,11 @@ _LONG_ENOUGH_S = 60.0
 
 
 def check_outgoing(topic: str, payload: bytes) -> None:
-    """Raise MessageError for anything but what the web process is there to say: picture queries and its own status."""
+    """Raise MessageError for anything but what the web process may say: pictures, wishes to teach, its own status."""
     if topic == PICTURE_TOPIC:
         decode(PictureQuery, payload)
+    elif topic == TEACH_TOPIC:
+        decode(Teach, payload)
     elif topic == STATUS_TOPIC:
         said = decode(Status, payload)
         if said.component != COMPONENT:
@@ -57,7 +62,7 @@ class Supervisor:
         self._heard = threading.Event()
         self._silent_s = silent_s
         self._writer: PipeWriter | None = None
-        for topic in (RESULT_TOPIC, STATUS_TOPIC):
+        for topic in (RESULT_TOPIC, STATUS_TOPIC, TAUGHT_TOPIC):
             bus.subscribe(topic, partial(self._forward, topic))
 
     def stop(self) -> None:

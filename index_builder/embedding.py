@@ -15,10 +15,10 @@ from components.featurizer.decode import decode_picture
 from components.featurizer.frame import Image
 from components.featurizer.preprocessing import to_input
 from components.store import Store
+from components.thumbnails import thumbnail
 from index_builder.catalog import Entry, Picture
 from index_builder.embedding_store import Embedded, EmbeddingStore
 from index_builder.pictures import MAX_PICTURE_BYTES, Pictures
-from index_builder.thumbnails import thumbnail
 
 BATCH = 64
 MAX_PIXELS = 100_000_000

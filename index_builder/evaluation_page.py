@@ -7,12 +7,12 @@ from pathlib import Path
 from components.core.errors import LookalikeError
 from components.core.items import DEFAULT_LANGUAGE
 from components.featurizer.frame import Image
+from components.thumbnails import read_thumbnail
 from index_builder.answers import Answer, Run, read_photo
 from index_builder.charts import Line, bar, histogram, interval_chart, line_chart, reliability_chart
 from index_builder.comparison import Comparison, Difference
 from index_builder.evaluate import WRONG_ANSWERS, Calibration, Confusion, Evaluation, OpenSet
 from index_builder.page import Html, box, page, picture, section, table, text, tile
-from index_builder.thumbnails import read_thumbnail
 
 MOST_CONFUSIONS, MOST_UNREADABLE, MOST_CATEGORIES = 24, 50, 60
 _DECISIONS = {"match": "match", "ambiguous": "one of several", "no_match": "no match"}

@@ -12,10 +12,10 @@ from components.core.segments import Vectors
 from components.featurizer.frame import Image
 from components.picture_header import sniff
 from components.store import Store
+from components.thumbnails import read_thumbnail
 from index_builder.embedding import BulkEmbedder, View
 from index_builder.perceptual_hash import perceptual_hash
 from index_builder.pictures import Pictures
-from index_builder.thumbnails import read_thumbnail
 
 SAMPLE = 200
 CENTERED_FROM = 20

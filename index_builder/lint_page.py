@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from components.store import Store
+from components.thumbnails import read_thumbnail
 from index_builder.lint import LintReport
 from index_builder.lint_rules import KINDS, Finding
 from index_builder.page import Html, box, chips, page, picture, section, text, tile
-from index_builder.thumbnails import read_thumbnail
 
 MOST_CARDS, MOST_PICTURES, MOST_CHIPS = 60, 6, 200
 _BY_NAME = ("single_view", "no_picture")

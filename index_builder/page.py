@@ -10,7 +10,7 @@ import cv2
 from components.core.errors import UnavailableError
 from components.featurizer.frame import Image
 from components.files import write_whole
-from index_builder.thumbnails import fit
+from components.thumbnails import fit
 
 PICTURE_SIDE = 220
 

@@ -23,6 +23,7 @@ from components.core.items import Item, Row, encode_rows
 from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchResult, Status, decode, encode
 from components.store import Store
 from dashboard.app import create_app
+from dashboard.catalogs import CatalogSource
 from dashboard.configuration import DashboardConfiguration
 from dashboard.supervisor import Supervisor
 
@@ -140,14 +141,17 @@ def wait_until(condition: Callable[[], object], deadline_s: float = 15.0) -> Non
 
 
 def make_app(
-    bus: LocalBus, ram_dir: Path, *, port: int = PORT, source: MemorySource | None = None, **options: object
+    bus: LocalBus, ram_dir: Path, *, port: int = PORT, source: CatalogSource | None = None, **options: object
 ) -> Flask:
     """The app with its catalog loaded."""
-    settings = {name: options.pop(name) for name in ("max_age_s", "search_timeout_s", "language") if name in options}
-    configuration = DashboardConfiguration(ram_dir=str(ram_dir), port=port, **settings)  # type: ignore[arg-type]
+    settings = {
+        name: options.pop(name) for name in ("max_age_s", "search_timeout_s", "language", "operate") if name in options
+    }
+    taught_dir = str(options.pop("taught_dir", ram_dir / "taught-items"))
+    configuration = DashboardConfiguration(ram_dir=str(ram_dir), taught_dir=taught_dir, port=port, **settings)  # type: ignore[arg-type]
     source = source or MemorySource()
     app = create_app(configuration, bus, source, **options)  # type: ignore[arg-type]
-    wait_until(lambda: source.seq is None or app.extensions["lookalike"].catalogs.seqs())
+    wait_until(lambda: source.active() is None or app.extensions["lookalike"].catalogs.seqs())
     return app
 
 
@@ -209,7 +213,13 @@ class Device:
         self.statuses: list[Status] = []
         self.bus.subscribe(STATUS_TOPIC, lambda payload: self.statuses.append(decode(Status, payload)))
         configuration = DashboardConfiguration(
-            **{"index_dir": str(folder / "index"), "ram_dir": str(self.ram_dir), **settings, "port": self.port}  # type: ignore[arg-type]
+            **{
+                "index_dir": str(folder / "index"),
+                "ram_dir": str(self.ram_dir),
+                "taught_dir": str(folder / "taught"),
+                **settings,
+                "port": self.port,
+            }  # type: ignore[arg-type]
         )
         told = json.dumps(dataclasses.asdict(configuration))
         self.supervisor = Supervisor(self.bus, told, time.monotonic, silent_s)

@@ -310,21 +310,58 @@ def test_changes_from_the_own_page_are_taken(get: Client) -> None:
 
 
 def test_every_route_declares_its_role(app) -> None:
-    inventory = roles(app)
-    assert inventory == dict.fromkeys(
-        (
-            "/",
-            "/static/<path:name>",
-            "/api/v1/matches/latest",
-            "/api/v1/matches",
-            "/api/v1/events",
-            "/api/v1/items/<path:item_id>",
-            "/api/v1/items/<path:item_id>/thumbnail",
-            "/api/v1/status",
-            "/api/v1/preview.jpg",
-            "/api/v1/search",
-            "/healthz",
-            "/readyz",
-        ),
-        "kiosk",
+    kiosk = (
+        "GET /",
+        "GET /static/<path:name>",
+        "GET /api/v1/matches/latest",
+        "GET /api/v1/matches",
+        "GET /api/v1/events",
+        "GET /api/v1/items/<path:item_id>",
+        "GET /api/v1/items/<path:item_id>/thumbnail",
+        "GET /api/v1/status",
+        "GET /api/v1/preview.jpg",
+        "POST /api/v1/search",
+        "POST /api/v1/feedback",
+        "GET /healthz",
+        "GET /readyz",
     )
+    operator = (
+        "GET /api/v1/items",
+        "POST /api/v1/items",
+        "PATCH /api/v1/items/<path:item_id>",
+        "DELETE /api/v1/items/<path:item_id>",
+        "GET /api/v1/taught.zip",
+        "POST /api/v1/teach",
+        "GET /api/v1/teach/<path:item_id>",
+        "POST /api/v1/teach/<path:item_id>/views",
+        "POST /api/v1/teach/<path:item_id>/move",
+        "DELETE /api/v1/teach/views/<view_id>",
+        "GET /api/v1/teach/views/<view_id>/thumbnail",
+        "POST /api/v1/teach/undo",
+    )
+    assert roles(app) == {**dict.fromkeys(kiosk, "kiosk"), **dict.fromkeys(operator, "operator")}
+
+
+def test_operators_routes_are_closed_until_they_are_opened_and_then_only_at_the_device(
+    app, bus, tmp_path: Path
+) -> None:
+    closed, opened = Client(app), Client(make_app(bus, tmp_path, operate=True))
+    for rule in [rule for rule, role in roles(app).items() if role == "operator"]:
+        method, path = rule.replace("<path:item_id>", "apple").replace("<view_id>", "v").split()
+        assert closed(path, method).get_json()["error"]["code"] == "closed", rule
+        for stranger in (
+            {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}},
+            {"environ_base": {"REMOTE_ADDR": ""}},
+            {"headers": {"X-Forwarded-For": "192.168.1.7"}},
+            {"headers": {"Forwarded": "for=192.168.1.7"}},
+        ):
+            answer = opened(path, method, **stranger)
+            assert (answer.status_code, answer.get_json()["error"]["code"]) == (403, "not_local"), rule
+    assert opened("/api/v1/items?limit=2").status_code == 200
+    assert opened("/api/v1/items?limit=2", environ_base={"REMOTE_ADDR": "::1"}).status_code == 200
+
+
+def test_route_without_a_role_is_for_nobody(bus: LocalBus, tmp_path: Path) -> None:
+    app = make_app(bus, tmp_path, operate=True)
+    app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    assert Client(app)("/forgotten").status_code == 403

@@ -34,7 +34,7 @@ ONLY_IN = {
     "a2wsgi": ("dashboard.server",),
     "openvino": ("components.featurizer.embedder", "index_builder"),
     "zstandard": ("components.store",),
-    "sqlite3": ("index_builder.embedding_store", "cloud_sync", "dashboard"),
+    "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store"),
     "httpx": ("index_builder.pictures",),
     "yaml": ("components.nucleus",),
 }

@@ -15,13 +15,13 @@ from components.core.messages import Match
 from components.featurizer.sources.labels import Photo
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
+from components.thumbnails import thumbnail
 from index_builder.answers import Answer, Run, Unreadable
 from index_builder.charts import HEIGHT, WIDTH, Line, histogram, interval_chart, line_chart
 from index_builder.comparison import compare
 from index_builder.evaluate import evaluate
 from index_builder.evaluation_page import evaluation_page
 from index_builder.page import Html, page, section, table
-from index_builder.thumbnails import thumbnail
 from tests.browser import Browser, browser, needs_chromium
 from tests.generations import unit_vectors, write_generation
 

@@ -16,10 +16,13 @@ from components.lifecycle import report_status
 from components.searcher.activation import Activation
 from components.searcher.index import Index
 from components.searcher.mailbox import Mailbox
+from components.searcher.recent import Recent
 from components.searcher.searcher import Searcher
 from components.searcher.service import answer_queries, receive, status
 from components.searcher.snapshot import load_snapshot
+from components.searcher.teaching_service import TaughtItems
 from components.store import Store
+from components.taught_store import TaughtStore
 from tests.generations import MODEL, items, make_store, query, unit_vectors, write_generation
 
 
@@ -85,7 +88,7 @@ class Service:
         self.results: list[SearchResult] = []
         bus.subscribe(messages.QUERY_TOPIC, lambda payload: receive(payload, mailbox))
         bus.subscribe(messages.RESULT_TOPIC, self._keep)
-        self.thread = threading.Thread(target=answer_queries, args=(bus, mailbox, searcher, self.stop))
+        self.thread = threading.Thread(target=answer_queries, args=(bus, mailbox, searcher, Recent(), self.stop))
         self.thread.start()
 
     def _keep(self, payload: bytes) -> None:
@@ -155,20 +158,24 @@ def test_a_bus_that_is_away_costs_one_result_and_not_the_service(searcher: Searc
 
 def test_the_status_tells_how_the_searcher_is(tmp_path: Path) -> None:
     searcher = Searcher()
-    activation = Activation(Store(tmp_path), searcher, annoy=False)
-    assert status(searcher, activation).state == "starting"
+    activation, taught = (
+        Activation(Store(tmp_path), searcher, annoy=False),
+        TaughtItems(TaughtStore(tmp_path / "taught")),
+    )
+    assert status(searcher, activation, taught).state == "starting"
     activation.step()
-    waiting = status(searcher, activation)
+    waiting = status(searcher, activation, taught)
     assert (waiting.state, "no index generation" in waiting.reason) == ("degraded", True)
     write_generation(Store(tmp_path), VECTORS, items(200), removed=(1,), name="x" * 8000)
     activation.step()
-    running = status(searcher, activation)
+    running = status(searcher, activation, taught)
     assert (running.state, running.reason) == ("running", "")
     wanted = {"generation": 1, "items": 199, "views": 199, "backend": "exact", "model": MODEL[:12]}
     assert wanted.items() <= running.details.items()
     messages.encode(running)
     searcher.answer(query(VECTORS[0], model="b" * 64))
-    assert (status(searcher, activation).state, status(searcher, activation).reason[:9]) == ("degraded", "The query")
+    refusing = status(searcher, activation, taught)
+    assert (refusing.state, refusing.reason[:9]) == ("degraded", "The query")
 
 
 class Impatient(threading.Event):

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ QUERY_TOPIC = "lookalike/query"
 PICTURE_TOPIC = "lookalike/picture"
 RESULT_TOPIC = "lookalike/result"
 STATUS_TOPIC = "lookalike/status"
+TEACH_TOPIC = "lookalike/teach"
+TAUGHT_TOPIC = "lookalike/taught"
 
 Embedding = npt.NDArray[np.float32]
 Filters = Mapping[str, tuple[str, ...]]
@@ -276,8 +278,14 @@ class Status:
         return cls(component=component, state=state, reason=reason[:MAX_REASON], details=details or {})
 
 
-Message = Query | PictureQuery | SearchResult | Status
-M = TypeVar("M", Query, PictureQuery, SearchResult, Status)
+class Message(Protocol):
+    """A frozen dataclass that checks itself and has a name on the wire."""
+
+    KIND: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+M = TypeVar("M", bound=Message)
 
 
 def encode(message: Message) -> bytes:

@@ -110,6 +110,7 @@ def _ram_dir(args: argparse.Namespace) -> Path:
 
 
 def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str) -> Deployment:
+    taught_dir = str(args.root.absolute() / "taught")
     return Deployment(
         root=args.root / "nucleus",
         recipes=SOURCE_TREE / "recipes",
@@ -123,8 +124,14 @@ def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str
                 "ram_dir": ram_dir,
                 "cache_dir": str(args.root.absolute() / "openvino-cache"),
             },
-            "Searcher": {"index_dir": str(index)},
-            "Dashboard": {"index_dir": str(index), "ram_dir": ram_dir, "port": str(args.port)},
+            "Searcher": {"index_dir": str(index), "taught_dir": taught_dir, "ram_dir": ram_dir},
+            "Dashboard": {
+                "index_dir": str(index),
+                "taught_dir": taught_dir,
+                "ram_dir": ram_dir,
+                "port": str(args.port),
+                "operate": "true",
+            },
         },
     )
 

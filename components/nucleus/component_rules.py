@@ -26,9 +26,13 @@ TOPICS: Mapping[str, Topics] = {
     "com.lookalike.Featurizer": Topics(
         {messages.QUERY_TOPIC, messages.RESULT_TOPIC, messages.STATUS_TOPIC}, {messages.PICTURE_TOPIC}
     ),
-    "com.lookalike.Searcher": Topics({messages.RESULT_TOPIC, messages.STATUS_TOPIC}, {messages.QUERY_TOPIC}),
+    "com.lookalike.Searcher": Topics(
+        {messages.RESULT_TOPIC, messages.STATUS_TOPIC, messages.TAUGHT_TOPIC},
+        {messages.QUERY_TOPIC, messages.TEACH_TOPIC},
+    ),
     "com.lookalike.Dashboard": Topics(
-        {messages.PICTURE_TOPIC, messages.STATUS_TOPIC}, {messages.RESULT_TOPIC, messages.STATUS_TOPIC}
+        {messages.PICTURE_TOPIC, messages.STATUS_TOPIC, messages.TEACH_TOPIC},
+        {messages.RESULT_TOPIC, messages.STATUS_TOPIC, messages.TAUGHT_TOPIC},
     ),
     "com.lookalike.CloudSync": Topics(
         {messages.STATUS_TOPIC},

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from components.core.errors import FormatError, LookalikeError
@@ -10,7 +12,7 @@ from components.pauses import GrowingPause
 from components.searcher.annoy_index import AnnoyBuild, AnnoyCandidates, cache_path, open_cached, remove_others
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
-from components.searcher.snapshot import load_snapshot
+from components.searcher.snapshot import Snapshot, load_snapshot
 from components.store import Store
 
 log = logging.getLogger(__name__)
@@ -24,9 +26,22 @@ class Activation:
     Annoy's file is built aside, for minutes in a large catalog; a generation that comes meanwhile is active at once.
     """
 
-    def __init__(self, store: Store, searcher: Searcher, *, annoy: bool = True, poll_interval_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        searcher: Searcher,
+        *,
+        annoy: bool = True,
+        poll_interval_s: float = 1.0,
+        layer: Callable[[Snapshot], Snapshot] = lambda bare: bare,
+    ) -> None:
         self._store = store
         self._searcher = searcher
+        self._layer = layer
+        self._bare: Snapshot | None = None
+        """The generation as it was loaded, before the taught items were laid over it."""
+        self._candidates_in_use: AnnoyCandidates | None = None
+        self._swapping = threading.RLock()
         self._annoy = annoy
         self._poll_interval_s = poll_interval_s
         self._in_use: int | None = None
@@ -81,7 +96,7 @@ class Activation:
         except LookalikeError as error:
             self._store_problem = _said(f"generation {seq} cannot be used: {error}", self._store_problem)
             return False
-        self._searcher.index = Index(snapshot)
+        self._bring_in(snapshot, None)
         self._in_use = seq
         self._store_problem = self._annoy_problem = ""
         log.info("generation %d is active: %d views, exact scan", seq, len(snapshot.alive))
@@ -95,7 +110,7 @@ class Activation:
             candidates = self._candidates(index.snapshot.manifest)
             if candidates is None:
                 return True
-            self._searcher.index = Index(index.snapshot, candidates)
+            self._bring_in(self._bare, candidates)
             self._annoy_problem = ""
             log.info("generation %d is searched with Annoy", index.snapshot.manifest.seq)
         except (LookalikeError, OSError) as error:
@@ -103,6 +118,25 @@ class Activation:
             return False
         self._forget_others(cache_path(self._store.index_dir, index.snapshot.manifest))
         return True
+
+    def relay(self) -> None:
+        """Lay the taught items over the active generation anew; may be called from any thread."""
+        with self._swapping:
+            self._bring_in(self._bare, self._candidates_in_use)
+
+    def holds(self, item_id: str) -> bool:
+        """Whether the active generation has the item."""
+        return self._bare is not None and item_id in self._bare.item_of
+
+    def _bring_in(self, bare: Snapshot | None, candidates: AnnoyCandidates | None) -> None:
+        if bare is None:
+            return
+        with self._swapping:
+            snapshot = self._layer(bare)
+            # Both share one array of vectors: a copy of each would fill the memory of a small device.
+            self._bare = replace(bare, vectors=snapshot.vectors[: len(bare.vectors)])
+            self._candidates_in_use = candidates
+            self._searcher.index = Index(snapshot, candidates)
 
     def _candidates(self, manifest: Manifest) -> AnnoyCandidates | None:
         """What Annoy's file of the generation gives, or None while it is being built."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from components.core.configuration import setting
+from components.ram import DEFAULT_RAM_DIR
 
 
 @dataclass(frozen=True)
@@ -18,4 +19,11 @@ class SearcherConfiguration:
     )
     state_dir: str = setting(
         "", "folder of what is learned of the cameras; empty: state in the component's work folder"
+    )
+    taught_dir: str = setting("/var/lib/lookalike/taught", "folder of the items taught at the camera")
+    ram_dir: str = setting(DEFAULT_RAM_DIR, "directory in RAM through which pictures pass")
+    learn: str = setting(
+        "off",
+        "what a verdict on an answer does: it is not taken, it is taken and nothing is learned, it is learned from",
+        choices=("off", "never", "confirm"),
     )

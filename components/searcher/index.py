@@ -23,7 +23,7 @@ class Index:
     def __init__(self, snapshot: Snapshot, annoy: Candidates | None = None) -> None:
         self.snapshot = snapshot
         self._annoy = annoy
-        self._removed = frozenset(snapshot.manifest.tombstones)
+        self._removed = frozenset(np.setdiff1d(np.arange(snapshot.base), snapshot.alive).tolist())
         self._tail = snapshot.alive[snapshot.alive >= snapshot.base]
 
     @property

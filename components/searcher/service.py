@@ -10,7 +10,9 @@ from components.core.errors import MessageError, UnavailableError
 from components.core.messages import Details, Query, Status
 from components.searcher.activation import Activation
 from components.searcher.mailbox import Mailbox
+from components.searcher.recent import Recent
 from components.searcher.searcher import Searcher
+from components.searcher.teaching_service import TaughtItems
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,8 @@ def receive(payload: bytes, mailbox: Mailbox) -> None:
         log.warning("%s", error)
 
 
-def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, stop: threading.Event) -> None:
-    """The searcher's share of the way of a frame: take, answer, publish."""
+def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, recent: Recent, stop: threading.Event) -> None:
+    """The searcher's share of the way of a frame: take, answer, publish; ``recent`` keeps what was answered."""
     while not stop.is_set():
         searcher.means.save(time.monotonic())
         query = mailbox.take(timeout_s=0.5)
@@ -34,23 +36,26 @@ def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, stop: threadi
             continue
         try:
             result = messages.shortened(searcher.answer(query))
+            recent.add(query, result)
             bus.publish(messages.RESULT_TOPIC, messages.encode(result))
         except (MessageError, UnavailableError) as error:
             log.warning("a result is lost: %s", error)
 
 
-def status(searcher: Searcher, activation: Activation) -> Status:
+def status(searcher: Searcher, activation: Activation, taught: TaughtItems) -> Status:
     """How the searcher is now."""
     index = searcher.index
     reason = activation.problem or searcher.mismatch
     if index is None:
-        return Status.of(COMPONENT, reason, works=False)
+        return Status.of(COMPONENT, reason or taught.problem, works=False)
     manifest = index.snapshot.manifest
+    reason = reason or taught.reason(manifest.model.digest)
     details: Details = {
         "generation": manifest.seq,
         "catalog": manifest.name[:200],
         "items": manifest.items,
         "views": len(index.snapshot.alive),
+        "taught_items": taught.found(manifest.model.digest),
         "backend": index.backend,
         "model": manifest.model.digest[:12],
     }

@@ -2,9 +2,11 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from components.featurizer.frame import Image
 from components.store import Store
+
+Image = npt.NDArray[np.uint8]
 
 MAX_BYTES = 15 * 1024
 _SIDES = (480, 360, 240, 160)
