@@ -1,16 +1,16 @@
-"""What many tests share: the two nuclei, the default model, made once per run, and the real photos where they are."""
+"""What many tests share: the two nuclei, real photos; the default model and greengrass-build/, made once per run."""
 
 import sys
 from pathlib import Path
 
 import pytest
+from registry import pip_or_skip
 
-from components.core.errors import UnavailableError
 from components.featurizer.model import Model, describe
 from components.nucleus.limits import LIMITS
 from index_builder.model import make_default_model
 from recipes.build import Order, build
-from recipes.parts import all_parts, chosen
+from recipes.parts import all_parts
 
 GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
 
@@ -63,12 +63,10 @@ def grocery() -> Path:
 
 
 @pytest.fixture(scope="session")
-def searcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The searcher as `python -m recipes build --only searcher` builds it, in full, for this Python."""
-    out = tmp_path_factory.mktemp("searcher") / "greengrass-build"
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    try:
-        build(chosen(all_parts(), ["searcher"]), Order(out, (python,)))
-    except UnavailableError as error:
-        pytest.skip(f"the wheels cannot be fetched here: {error}")
+def greengrass_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `python -m recipes build` makes, in full, for this Python."""
+    folder = tmp_path_factory.mktemp("built")
+    pip_or_skip(folder, "download", "--quiet", "--no-deps", "--dest", folder / "any", "pip")
+    out = folder / "greengrass-build"
+    build(all_parts(), Order(out, (f"{sys.version_info.major}.{sys.version_info.minor}",)))
     return out

@@ -70,17 +70,17 @@ def unpacked(folder: Path, target: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def annoy_of(searcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def annoy_of(greengrass_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A folder to import annoy from, as it is in the searcher's artifact for a level."""
     scratch = tmp_path_factory.mktemp("artifact")
-    (artifact,) = searcher.rglob("lookalike-searcher.zip")
+    (artifact,) = greengrass_build.rglob("lookalike-searcher.zip")
     with zipfile.ZipFile(artifact) as archive:
         archive.extractall(scratch)
     return lambda name: unpacked(scratch / f"wheels-{name}", scratch / name)
 
 
-def test_artifact_brings_annoy_once_per_level_and_nowhere_else(searcher: Path) -> None:
-    (artifact,) = searcher.rglob("lookalike-searcher.zip")
+def test_artifact_brings_annoy_once_per_level_and_nowhere_else(greengrass_build: Path) -> None:
+    (artifact,) = greengrass_build.rglob("lookalike-searcher.zip")
     with zipfile.ZipFile(artifact) as archive:
         folders = sorted(name.split("/")[0] for name in archive.namelist() if "/annoy-" in name)
         requirements = archive.read("requirements.txt").decode()

@@ -1,13 +1,10 @@
 """python -m recipes: what is built can be deployed, installed without a network, published once, and made again."""
 
 import hashlib
-import io
 import itertools
 import json
 import os
-import platform
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -20,7 +17,6 @@ from packaging.utils import canonicalize_name
 from registry import pip_or_skip
 
 from components.core.errors import ConfigurationError, FormatError, UnavailableError
-from components.searcher.instruction_set import level
 from recipes.annoy_wheel import ANNOY, environment, find_python, flags_for, levels_for
 from recipes.archive import write_zip
 from recipes.bill import bill_of, licenses_of, read_wheel
@@ -318,55 +314,3 @@ def test_a_project_of_one_component_is_made_for_gdk(tmp_path: Path) -> None:
     assert (tmp_path / "project" / "recipe.yaml").resolve() == RECIPES / "com.lookalike.Featurizer.yaml"
     with pytest.raises(ConfigurationError, match="another recipe"):
         write_project(part_of("searcher"), tmp_path / "project")
-
-
-def no_network(command: list[str]) -> list[str]:
-    """``command`` in a network namespace of its own, where that is allowed."""
-    inside = ["unshare", "--user", "--map-root-user", "--net"]
-    allowed = (
-        shutil.which("unshare") and subprocess.run([*inside, "true"], check=False, capture_output=True).returncode == 0
-    )
-    return [*inside, *command] if allowed else command
-
-
-RUN = """
-import sys
-from pathlib import Path
-from nucleus_support import wait_for
-from components.nucleus.deployment import Deployment
-from components.nucleus.nucleus import Nucleus
-
-root = Path(sys.argv[1])
-with Nucleus(Deployment(root=root, recipes=root / "recipes")) as nucleus:
-    log = root / "logs" / "com.lookalike.Searcher.log"
-    wait_for(lambda: log.exists() and "Connected to the nucleus" in log.read_text(), "the searcher runs", 90)
-    assert nucleus.states()["com.lookalike.Searcher"].starts == 1
-"""
-
-
-@pytest.mark.timeout(600)  # fetches and compiles first
-def test_the_searcher_is_installed_without_a_network_and_runs(
-    searcher: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    root = tmp_path_factory.mktemp("n")
-    # A local deployment: nobody unpacks the zip before install.
-    shutil.copytree(searcher / "artifacts", root / "packages" / "artifacts")
-    (root / "recipes").mkdir()
-    shutil.copyfile(part_of("searcher").file, root / "recipes" / "com.lookalike.Searcher.yaml")
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = no_network([sys.executable, "-c", RUN, str(root)])
-    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    work = root / "work" / "com.lookalike.Searcher"
-    assert list((work / "lookalike-searcher").glob("wheels*")) == []
-    chosen_level = level(platform.machine(), Path("/proc/cpuinfo").read_text())
-    with zipfile.ZipFile(next(searcher.rglob("lookalike-searcher.zip"))) as archive:
-        (wheel,) = (name for name in archive.namelist() if name.startswith(f"wheels-{chosen_level}/annoy-"))
-        with zipfile.ZipFile(io.BytesIO(archive.read(wheel))) as inner:
-            (library,) = (name for name in inner.namelist() if name.endswith(".so"))
-            built_for_here = inner.read(library)
-    (installed,) = work.glob(f"venv/lib/python*/site-packages/{library}")
-    assert installed.read_bytes() == built_for_here
-    check = "import annoy, numpy, sys; print(annoy.__file__.startswith(sys.prefix))"
-    assert subprocess.check_output([work / "venv" / "bin" / "python", "-c", check], text=True) == "True\n"

@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--limits", choices=sorted(LIMITS), default="lite", help="which nucleus to be as strict as; default: lite")
     add("--python-env", type=Path, metavar="VENV", help="link this environment instead of running install")
     add("--source", type=Path, default=_HERE, metavar="DIR", help="the tree that serves as artifact; default: this one")
+    add("--artifacts", type=Path, metavar="DIR", help="built artifacts to install instead (greengrass-build/artifacts)")
     add("--only", nargs="+", default=[], metavar="NAME", help="start these components only")
     add("--seconds", type=float, metavar="N", help="stop after N seconds")
     add("--offline", action="store_true", help="AWS IoT Core cannot be reached")
@@ -62,6 +63,8 @@ def _deployment(arguments: argparse.Namespace) -> Deployment:
     for text in arguments.set:
         component, key, value = _setting(text)
         overrides.setdefault(component, {})[key] = value
+    if arguments.artifacts and arguments.python_env:
+        raise ConfigurationError("--python-env skips the install that --artifacts needs: leave one of them out.")
     return Deployment(
         root=arguments.root,
         recipes=arguments.recipes,
@@ -69,6 +72,7 @@ def _deployment(arguments: argparse.Namespace) -> Deployment:
         limits=LIMITS[arguments.limits],
         python_env=arguments.python_env,
         source=arguments.source,
+        artifacts=arguments.artifacts,
         only=tuple(arguments.only),
         online=not arguments.offline,
         iot_core_log=arguments.iot_core_log,

@@ -1,7 +1,9 @@
 """What a deployment says: which components, with which configuration, in which directories."""
 
 import os
+import shutil
 import sys
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,8 @@ class Deployment:
     """An environment that is linked as each component's venv, instead of running ``install``."""
     source: Path | None = None
     """A source tree that serves as every artifact."""
+    artifacts: Path | None = None
+    """Or the built ones (greengrass-build/artifacts), as a local deployment brings them."""
     only: tuple[str, ...] = ()
     """The components to start (full or short names); all without any."""
     online: bool = True
@@ -96,15 +100,36 @@ class Places:
         """The artifact's archives, unpacked."""
         return self.root / "packages" / "artifacts-unarchived" / self.recipe.name / self.recipe.version
 
-    def prepare(self, source: Path | None, python_env: Path | None) -> None:
-        """Make the directories; link ``source`` as every archive and ``python_env`` as the venv."""
+    def prepare(self, deployment: Deployment) -> None:
+        """Make the directories; bring the artifacts, or link the source tree as every archive; link the environment.
+
+        Raises ConfigurationError where something is missing or in the way.
+        """
         for directory in (self.work, self.artifacts, self.unpacked):
             directory.mkdir(parents=True, exist_ok=True)
-        if source is not None:
+        if deployment.artifacts is not None:
+            self._bring(deployment.artifacts.absolute(), deployment.limits.unpacks_local_artifacts)
+        elif deployment.source is not None:
             for archive in self.recipe.archives:
-                _link_entries(self.unpacked / archive, source.absolute(), self.root)
-        if python_env is not None:
-            _link(self.work / "venv", python_env)
+                _link_entries(self.unpacked / archive, deployment.source.absolute(), self.root)
+        venv = self.work / "venv"
+        if deployment.python_env is not None:
+            _link(venv, deployment.python_env)
+        elif venv.is_symlink():
+            # The environment of an earlier start is not install's to clear.
+            venv.unlink()
+
+    def _bring(self, artifacts: Path, unpack: bool) -> None:
+        brought = artifacts / self.recipe.name / self.recipe.version
+        for archive in self.recipe.archives:
+            file, folder = brought / f"{archive}.zip", self.unpacked / archive
+            if not file.exists():
+                raise ConfigurationError(f"{file} is missing: python -m recipes build makes it.")
+            _link(self.artifacts / file.name, file)
+            if folder.exists():
+                shutil.rmtree(folder)
+            if unpack:
+                _unpack(file, folder)
 
     def resolve(self, text: str, deployment: Deployment, configuration: Mapping[str, Any]) -> str:
         """``text`` of the recipe with its variables filled in."""
@@ -116,6 +141,13 @@ class Places:
             "iot:thingName": deployment.thing_name,
         }
         return resolve(text, values, configuration)
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    try:
+        shutil.unpack_archive(file, folder)
+    except (shutil.ReadError, zipfile.BadZipFile, OSError) as error:
+        raise ConfigurationError(f"{file} cannot be unpacked: {error}. Build it again.") from error
 
 
 def _link(link: Path, target: Path) -> None:

@@ -24,6 +24,8 @@ class Limits:
     recipe_scalars_are_strings: bool
     restarts_on_configuration: bool
     """True: a deployment that changes a component's configuration restarts it; False: it is notified."""
+    unpacks_local_artifacts: bool
+    """Whether a local deployment's zip files are unpacked before install; those of the cloud are by both nuclei."""
 
 
 LIMITS: Mapping[str, Limits] = {
@@ -38,6 +40,7 @@ LIMITS: Mapping[str, Limits] = {
         ends_answered_streams=False,
         recipe_scalars_are_strings=True,
         restarts_on_configuration=True,
+        unpacks_local_artifacts=False,
     ),
     "classic": Limits(
         name="classic",
@@ -49,6 +52,7 @@ LIMITS: Mapping[str, Limits] = {
         ends_answered_streams=True,
         recipe_scalars_are_strings=False,
         restarts_on_configuration=False,
+        unpacks_local_artifacts=True,
     ),
 }
 

@@ -175,7 +175,7 @@ class Nucleus:
 
     def _program(self, recipe: Recipe, names: list[str]) -> Program:
         deployment, places = self._deployment, Places(self._root, recipe)
-        places.prepare(deployment.source, deployment.python_env)
+        places.prepare(deployment)
         self._store.put(recipe.name, configuration_of(deployment, recipe, names))
         token = secrets.token_urlsafe(24)
         self._clients[token] = (recipe.name, Access(recipe.configuration.get("accessControl") or {}))

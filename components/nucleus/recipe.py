@@ -39,21 +39,28 @@ def load_recipes(directory: Path) -> list[Recipe]:
     files = sorted(directory.glob("*.yaml"))
     if not files:
         raise RecipeError(f"There is no recipe (*.yaml) in {directory}; name the directory with --recipes.")
-    recipes, problems = [], []
+    recipes: dict[str, Recipe] = {}
+    problems = []
     for file in files:
         try:
-            recipes.append(load_recipe(file))
+            recipe = load_recipe(file)
         except RecipeError as error:
             problems.append(str(error))
+            continue
+        if recipes.setdefault(recipe.name, recipe) != recipe:
+            problems.append(f"{file.name} is not the only recipe of {recipe.name} in {directory}: leave one there.")
     if problems:
         raise RecipeError("\n".join(problems))
-    return in_order(recipes)
+    return in_order(list(recipes.values()))
 
 
 def load_recipe(file: Path) -> Recipe:
-    """The recipe in ``file``, which is named like its component; raises RecipeError with all its problems."""
+    """The recipe in ``file``, which is named like its component, with or without its version.
+
+    Raises RecipeError with all its problems.
+    """
     recipe = parse_recipe(file.read_bytes(), file.name)
-    if file.stem != recipe.name:
+    if file.stem not in (recipe.name, f"{recipe.name}-{recipe.version}"):
         raise RecipeError(f"{file.name} must be named like its component: {recipe.name}.yaml.")
     return recipe
 
