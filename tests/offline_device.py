@@ -36,7 +36,7 @@ def main() -> None:
         overrides=json.loads(settings),
     )
     with Nucleus(deployment) as nucleus:
-        nucleus.wait_running(PATIENCE_S)
+        wait_for(lambda: all_run(nucleus), "every component is installed and runs", PATIENCE_S)
         result = wait_for(first_match, "the first match is there", 60)
         states = nucleus.states()
         seen = {
@@ -46,6 +46,12 @@ def main() -> None:
             "processes": {name: process(status.pid) for name, status in states.items() if status.pid},
         }
     sys.stdout.write(json.dumps(seen))
+
+
+def all_run(nucleus: Nucleus) -> bool:
+    states = {name: status.state for name, status in nucleus.states().items()}
+    assert not {"broken", "waiting"} & set(states.values()), states
+    return set(states.values()) <= {"running", "finished"}
 
 
 def loopback_up() -> None:
