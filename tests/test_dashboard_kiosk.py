@@ -13,7 +13,7 @@ import pytest
 from browser import Browser, browser, needs_chromium
 from dashboard_kit import Device, jpeg, publish, result, running, wait_until, write_generation
 
-from components.core.messages import SearchResult, Status
+from components.core.messages import GUIDANCE, SearchResult, Status
 from components.ram import preview_path, write_aside
 from dashboard.configuration import LANGUAGES
 
@@ -96,6 +96,51 @@ def test_unknown_item_has_its_own_screen(device: Device, page: Browser) -> None:
     with shown(device, lambda i: result(f"q{i}", None)):
         page.wait_for(f"{STATE} === 'none'")
         assert "Nothing recognized" in page.evaluate("document.querySelector('#none').innerText")
+
+
+def poor(i: int, guidance: str = "hold_still") -> SearchResult:
+    return result(f"p{i}", None, seq=0, cause="poor_picture", guidance=guidance, reason="the item moves")
+
+
+GUIDE = "document.querySelector('#guide-title').textContent"
+
+
+@needs_chromium
+@pytest.mark.parametrize("guidance", [guidance for guidance in GUIDANCE if guidance])
+def test_poor_picture_is_answered_with_what_to_do(device: Device, page: Browser, guidance: str) -> None:
+    with shown(device, lambda i: poor(i, guidance)):
+        page.wait_for(f"{STATE} === 'guide'")
+        assert page.evaluate(GUIDE) == texts("en")[f"guide.{guidance}.title"]
+        page.evaluate("document.querySelector('[data-language=ko]').click()")
+        page.wait_for(f"{GUIDE} === {json.dumps(texts('ko')[f'guide.{guidance}.title'])}")
+        icons = "[...document.querySelectorAll('#guide [data-for]')].filter(e => e.getBoundingClientRect().width)"
+        assert page.evaluate(f"{icons}.map(e => e.dataset.for)") == [guidance]
+        assert page.evaluate("document.querySelector('#spoken').textContent") == page.evaluate(GUIDE)
+    page.wait_for(f"{STATE} === 'attract' && document.body.dataset.guidance === ''")
+    assert page.errors == []
+
+
+@needs_chromium
+def test_match_stays_while_the_picture_is_poor_for_a_moment(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}") if i % 4 == 0 else poor(i)):
+        page.wait_for(f"{STATE} === 'match'")
+        page.evaluate(
+            "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
+            ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
+        )
+        wait_until(lambda: page.evaluate("performance.now()") > 2500)
+    assert set(page.evaluate("window.states")) <= {"match"}
+
+
+@needs_chromium
+def test_item_that_is_being_brought_is_not_told_to_hold_still(device: Device, page: Browser) -> None:
+    page.evaluate(
+        "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
+        ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
+    )
+    with shown(device, lambda i: poor(i) if i <= 2 else result(f"q{i}")):
+        page.wait_for(f"{STATE} === 'match'")
+    assert "guide" not in page.evaluate("window.states")
 
 
 @needs_chromium

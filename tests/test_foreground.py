@@ -124,9 +124,19 @@ def test_camera_that_is_held_in_a_hand_has_no_objects():
         assert camera.show(world[y : y + H, x : x + W], 0.1).objects == ()
 
 
+def test_camera_is_loose_only_after_seconds_without_a_background():
+    camera, rng = camera_on_counter(), np.random.default_rng(4)
+    others = [rng.integers(0, 255, (H, W, 3), dtype=np.uint8) // 2 + 64 * (n % 2) for n in range(60)]
+    others = [cv2.resize(cv2.resize(other, (24, 14)), (W, H)) for other in others]
+    loose = [camera.show(other.astype(np.uint8), 0.1).is_loose for other in others]
+    assert loose.index(True) == 30
+    assert all(loose[30:])
+    assert not camera.show(COUNTER, 2).is_loose
+
+
 def test_frames_far_apart_are_not_compared():
     camera = camera_on_counter()
-    assert camera.show(with_item(COUNTER), 5, step_s=5) == Scene()
+    assert camera.show(with_item(COUNTER), 5, step_s=5) == Scene(is_loose=True)
 
 
 def test_item_in_two_pieces_is_one_object_and_two_items_are_two():

@@ -22,6 +22,7 @@ from components.featurizer.gate import SETTLING, Gate
 from components.featurizer.pictures import FORGOTTEN_AFTER_S, MAX_WAITING, Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
+from components.featurizer.quality import Limits
 from components.featurizer.region import parse_region
 from components.problems import Problems
 from components.ram import picture_path, preview_path, write_aside
@@ -94,6 +95,7 @@ def ram_dir(tmp_path):
 
 def pipeline(bus, ram_dir, active=None, **options):
     parts = {"gate": Gate(10_000), "preview": Preview(ram_dir, "till"), "figures": Figures(), "health": Problems()}
+    parts["limits"] = Limits(min_sharpness=0)  # what is drawn here has hardly an edge
     return Pipeline(bus, active or Active(MeanColor()), **{**parts, "camera": "till", **options})
 
 

@@ -34,6 +34,15 @@ def test_results_are_counted_by_what_the_camera_really_showed() -> None:
     assert (summary.frame_to_result_ms_p50, summary.frame_to_result_ms_p95) == (4.0, 7.0)
 
 
+def test_picture_too_poor_to_be_searched_is_no_result_but_a_miss_where_an_item_is_held_up() -> None:
+    tally = Tally()
+    tally.add(result(1, "a", "a", inference_ms=20.0), arrived_ns=5_000_000)
+    tally.add(result(2, "a", decision="no_match", cause="poor_picture", guidance="hold_still"), arrived_ns=1_000_000)
+    summary = tally.summary(1.0)
+    assert (summary.results, summary.poor, summary.held_up, summary.share_right) == (1, 1, 2, 0.5)
+    assert (summary.inference_ms_p50, summary.frame_to_result_ms_p50) == (20.0, 5.0)
+
+
 def test_without_results_there_are_no_shares() -> None:
     summary = Tally().summary(1.0)
     assert (summary.results, summary.frames, summary.share_right, summary.inference_ms_p50) == (0, 0, None, None)

@@ -17,6 +17,8 @@ class Summary:
     queries: int
     """Frames that were searched."""
     results: int
+    poor: int
+    """Results that say that the picture was too poor to be searched: those are no queries."""
     held_up: int
     """Results of frames that show an item at rest."""
     share_right: float | None
@@ -47,6 +49,7 @@ class _Seen:
     found: tuple[str, ...]
     """The five nearest items."""
     is_match: bool
+    is_poor: bool
     inference_ms: float
     age_ms: float
 
@@ -70,10 +73,10 @@ class Tally:
             return
         found = tuple(match.item_id for match in result.matches[:5])
         age_ms = (arrived_ns - result.captured_ns) / 1e6
-        is_match = result.decision == "match"
+        is_match, is_poor = result.decision == "match", result.cause == "poor_picture"
         with self._lock:
             self._seen.append(
-                _Seen(result.frame_seq, result.label, found, is_match, result.inference_ms, age_ms),
+                _Seen(result.frame_seq, result.label, found, is_match, is_poor, result.inference_ms, age_ms),
             )
 
     def summary(self, seconds: float) -> Summary:
@@ -85,12 +88,14 @@ class Tally:
         first = [one for one in held_up if one.found[:1] == (one.label,)]
         near = [one for one in held_up if one.label in one.found]
         frames = [one.frame_seq for one in seen]
-        inference_ms, age_ms = [one.inference_ms for one in seen], [one.age_ms for one in seen]
+        searched = [one for one in seen if not one.is_poor]
+        inference_ms, age_ms = [one.inference_ms for one in searched], [one.age_ms for one in searched]
         return Summary(
             seconds=round(seconds, 1),
             frames=max(frames) - frames[0] + 1 if frames else 0,
             queries=queries,
-            results=len(seen),
+            results=len(searched),
+            poor=len(seen) - len(searched),
             held_up=len(held_up),
             share_right=share(sum(one.is_match for one in first), len(held_up)),
             hit_rate_at_1=share(len(first), len(held_up)),

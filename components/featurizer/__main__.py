@@ -1,5 +1,6 @@
 """The featurizer component: what is joined to what."""
 
+import dataclasses
 import sys
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from components.featurizer.model import Model
 from components.featurizer.pictures import Pictures
 from components.featurizer.pipeline import Pipeline
 from components.featurizer.preview import Preview
+from components.featurizer.quality import Limits
 from components.featurizer.region import parse_region
 from components.featurizer.sources import redacted
 from components.featurizer.strikes import Strikes
@@ -55,6 +57,7 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
         region=parse_region(configuration.region),
         foreground=Foreground() if configuration.crop == "foreground" else None,
         max_objects=configuration.max_objects,
+        limits=limits(configuration),
         camera=configuration.camera,
         camera_digest=configuration.camera_digest,
         k=configuration.k,
@@ -71,6 +74,11 @@ def run(bus: Bus, configuration: FeaturizerConfiguration, stop: threading.Event)
             preview.close()
             remove_empty(ram_dir)
     active.close()
+
+
+def limits(configuration: FeaturizerConfiguration) -> Limits:
+    """What a picture must keep to be searched."""
+    return Limits(**{field.name: getattr(configuration, field.name) for field in dataclasses.fields(Limits)})
 
 
 def make_embedder(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from components.core.configuration import setting
 from components.core.errors import ConfigurationError
 from components.core.messages import MAX_OBJECTS
+from components.featurizer.quality import Limits
 from components.featurizer.region import parse_region
 from components.featurizer.sources import parse_source, redacted
 from components.ram import DEFAULT_RAM_DIR
@@ -26,6 +27,21 @@ class FeaturizerConfiguration:
     region: str = setting("", "part of the frame: left,top,width,height or x,y x,y x,y ... in shares; empty: all of it")
     crop: str = setting("foreground", "what is searched: what is new before the camera, or all", choices=CROPS)
     max_objects: int = setting(1, "how many objects of a frame are searched, largest first", low=1, high=MAX_OBJECTS)
+    min_brightness: float = setting(
+        Limits.min_brightness, "a darker picture is not searched; 0: every one is", low=0, high=255
+    )
+    min_sharpness: float = setting(
+        Limits.min_sharpness, "a more blurred picture is not searched; 0: every one is", low=0, high=1
+    )
+    max_speed: float = setting(
+        Limits.max_speed, "an item moving more of its sizes a second is not searched; 0: every one is", low=0, high=100
+    )
+    min_object: float = setting(
+        Limits.min_object,
+        "an item smaller than this share of the region is not searched; 0: every one is",
+        low=0,
+        high=1,
+    )
     max_fps: float = setting(8.0, "how many searches a second at most", low=0.1, high=60)
     threads: int = setting(1, "threads of the CPU for embeddings", low=1, high=16)
     cache_dir: str = setting("", "folder of compiled models; empty: openvino-cache in the component's work folder")

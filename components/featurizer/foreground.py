@@ -14,6 +14,7 @@ from components.featurizer.region import Box
 LOOK_EVERY_S = 0.06
 SETTLE_S = 0.6
 """So long a new scene must be still to become the background, and so long again explain every frame."""
+LOOSE_AFTER_S = 3.0
 LONGEST_GAP_S = 2.5
 """Frames further apart than this are not compared: nobody knows what happened in between."""
 GHOST_AFTER_S = 0.4
@@ -32,6 +33,8 @@ class Scene:
     """How fast the largest one moves, in its own sizes a second."""
     is_known: bool = False
     """Whether the background is known: then no objects means that nothing was put there."""
+    is_loose: bool = False
+    """Whether no background could be known for seconds: the camera is held in a hand, or each picture is another."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Foreground:
         self._looked_s = float("-inf")
         self._still_since_s = 0.0
         self._explained_since_s: float | None = None
+        self._known_s: float | None = None
         self._tracked: list[_Tracked] = []
 
     def look(self, image: Image, now_s: float) -> Scene:
@@ -67,6 +71,10 @@ class Foreground:
         else:
             self._note_stillness(before, now, now_s)
             self.scene = self._compare(now, now_s, passed_s)
+        if self.scene.is_known or self._known_s is None:
+            self._known_s = now_s
+        if now_s - self._known_s > LOOSE_AFTER_S:
+            self.scene = dataclasses.replace(self.scene, is_loose=True)
         return self.scene
 
     def _forget(self, now_s: float) -> None:

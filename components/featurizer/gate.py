@@ -40,6 +40,10 @@ class Gate:
         self._searched, self._searched_s = sample, now_s
         return True
 
+    def reopen(self) -> None:
+        """The frame it opened for was not searched: the next one need not differ from it."""
+        self._searched = None
+
     def _has_changed(self, sample: Image) -> bool:
         before = self._searched
         if before is None or before.shape != sample.shape:

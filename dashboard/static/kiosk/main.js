@@ -3,13 +3,21 @@
 
 import { currentLanguage, firstLanguage, useLanguage } from "./i18n.js";
 import { showPreview } from "./preview.js";
-import { forget, showMatch, showNone, showProblem, showRegion } from "./render.js";
+import { forget, sayGuidance, showGuidance, showMatch, showNone, showProblem, showRegion } from "./render.js";
 import { listen } from "./stream.js";
 
 const HOLD_MS = 700; // a match stays through a short doubt
 const IDLE_MS = 15000; // nothing recognized for so long: nobody is there
 const RESET_MS = 30000; // the next shopper finds the page as the shop set it up
+const GUIDE_AFTER_MS = 400; // what is over sooner needs no words: an item on its way to the counter
+const GUIDE_FOR_MS = 1200;
 const LINK_LOST_MS = 1200;
+
+// Poor pictures: what was said of the last one, since when, and what the page says about it.
+let guidance = "",
+  guidanceSince = 0,
+  guidanceSaid = "",
+  guidanceEnd = 0;
 
 let result = null,
   expiry = 0,
@@ -29,9 +37,16 @@ function show(state) {
 }
 
 function paint() {
+  const guide = performance.now() - guidanceSince < IDLE_MS ? guidanceSaid : "";
+  showGuidance(guide);
   if (result?.decision === "match") {
     showMatch(result.matches);
     show("match");
+    return;
+  }
+  if (guide) {
+    sayGuidance(guide);
+    show("guide");
     return;
   }
   if (result !== null && performance.now() - noneSince < IDLE_MS) {
@@ -46,9 +61,9 @@ function clearResult() {
   result = null;
   clearTimeout(doubt);
   doubt = 0;
-  show("attract");
   showRegion(null);
   forget();
+  paint();
 }
 
 function take(next) {
@@ -58,8 +73,32 @@ function take(next) {
   paint();
 }
 
+// A poor picture was not searched: it says nothing against the match on the screen, which keeps its own time to live.
+function onGuidance(next) {
+  if (next.guidance !== guidance) {
+    guidance = next.guidance;
+    guidanceSince = performance.now();
+  }
+  if (performance.now() - guidanceSince >= GUIDE_AFTER_MS) guidanceSaid = guidance;
+  clearTimeout(guidanceEnd);
+  guidanceEnd = setTimeout(endGuidance, Math.min(GUIDE_FOR_MS, next.fresh_for_ms));
+  paint();
+}
+
+function endGuidance() {
+  clearTimeout(guidanceEnd);
+  if (!guidance) return;
+  guidance = guidanceSaid = "";
+  paint();
+}
+
 function onResult(next) {
   showRegion(next.region);
+  if (next.guidance) {
+    onGuidance(next);
+    return;
+  }
+  endGuidance();
   const isMatch = next.decision === "match" && next.matches.length > 0;
   if (isMatch) {
     clearTimeout(doubt);

@@ -82,6 +82,19 @@ export function showNone() {
   say(t("spoken.none"));
 }
 
+// What to do about a poor picture, in words and large; "" when nothing need be done.
+export function showGuidance(guidance) {
+  document.body.dataset.guidance = guidance;
+  if (!guidance) return;
+  text(byId("guide-title"), t(`guide.${guidance}.title`));
+  text(byId("guide-lead"), t(`guide.${guidance}.lead`));
+  text(byId("advice"), t(`guide.${guidance}.title`));
+}
+
+export function sayGuidance(guidance) {
+  say(t(`guide.${guidance}.title`));
+}
+
 // The part of the camera's picture that was searched; without one, the square in which to hold an item.
 export function showRegion(region) {
   const roi = byId("roi");
