@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import crop, material, road, searching, stages, throughput
+from benchmarks import crop, material, quality, road, searching, stages, throughput
 from benchmarks.figures import print_table
 
 CORES = os.cpu_count() or 1
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
         lambda: throughput.measure(material.default_model(), CORES),
     ),
     "crop": ("The crop to the object: items on counters, 25 to 50 % of the frame's height", crop.measure),
+    "quality": ("Pictures refused by the quality gate", quality.measure),
     "search-10k": ("Search at 10,000 items against numpy", lambda: searching.measure(10_000)),
     "search-100k": ("Search at 100,000 items against numpy", lambda: searching.measure(100_000)),
 }
