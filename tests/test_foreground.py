@@ -6,6 +6,7 @@ import pytest
 
 from components.core.configuration import from_mapping
 from components.core.errors import ConfigurationError
+from components.featurizer.blobs import find_blobs
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.crop import crops, square_around
 from components.featurizer.foreground import ABSORBED_AFTER_S, Foreground, Scene
@@ -114,6 +115,26 @@ def test_pictures_that_have_nothing_in_common_have_no_objects():
         assert camera.show(other, 0.1).objects == ()
         camera.show(other, 1.5)
         assert camera.foreground.scene.objects == ()
+
+
+def test_camera_that_was_pushed_has_no_objects_until_it_knows_its_view_again():
+    tiles = np.full((H, W + 40, 3), 190, np.uint8)
+    for start in range(0, W + 40, 30):
+        tiles[start : start + 5], tiles[:, start : start + 5] = 60, 60
+    camera = Camera()
+    assert camera.show(tiles[:, :W], 2) == Scene(is_known=True)
+    assert camera.show(tiles[:, 12 : W + 12], 0.2) == Scene()
+    assert camera.show(tiles[:, 12 : W + 12], 2) == Scene(is_known=True)
+    assert len(camera.show(with_item(tiles[:, 12 : W + 12]), 0.2).objects) == 1
+
+
+def test_change_scattered_over_the_picture_is_no_object():
+    changed = (np.random.default_rng(5).random((54, 96)) < 0.08).astype(np.uint8)
+    assert find_blobs(changed) is None
+    changed[:] = 0
+    assert find_blobs(changed) == []
+    changed[10:20, 10:20] = 1
+    assert [blob.edges for blob in find_blobs(changed)] == [(10, 10, 20, 20)]
 
 
 def test_camera_that_is_held_in_a_hand_has_no_objects():

@@ -14,6 +14,9 @@ STRAY = 0.03
 """Share of the picture that may have changed beside the objects."""
 LARGEST = 0.6
 """Share of the picture; where more changed, it is the scene that did."""
+_NET = (0.25, 0.25)
+"""What takes more than a quarter of the picture and fills less than a quarter of its box is no object: edges all over
+the scene changed, because the camera was pushed."""
 _PIECE = 0.35
 _REACH = 0.35
 
@@ -52,12 +55,20 @@ def find_blobs(changed: Mask) -> list[Blob] | None:
         if area >= MIN_AREA * whole.size:
             found.append(Blob((x, y, x + w, y + h), area, np.asarray(labels == number, np.uint8)))
     blobs = _joined(sorted(found, key=lambda blob: -blob.area))
+    if any(_is_net(blob) for blob in blobs):
+        return None
     explained = np.zeros_like(whole)
     for blob in blobs:
         left, top, right, bottom = blob.edges
         explained[max(0, top - 2) : bottom + 2, max(0, left - 2) : right + 2] = 1
     stray = np.count_nonzero(changed & (1 - explained))
     return None if stray > STRAY * changed.size else blobs
+
+
+def _is_net(blob: Blob) -> bool:
+    left, top, right, bottom = blob.edges
+    size = (right - left) * (bottom - top)
+    return size > _NET[0] * blob.mask.size and blob.area < _NET[1] * size
 
 
 def _joined(blobs: list[Blob]) -> list[Blob]:
