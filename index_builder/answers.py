@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from components.catalog import Catalog, load_catalog
+from components.core.camera_mean import means_in_order
 from components.core.errors import BadContentError, LookalikeError
 from components.core.matching import decide
 from components.core.messages import MAX_K, Match
@@ -99,8 +100,13 @@ def read_photos(table: Path | None, use: str | None, unknown: Path | None = None
     return photos
 
 
-def ask(store: Store, seq: int | None, photos: list[Photo], threads: int, announce: Announce) -> Run:
+def ask(
+    store: Store, seq: int | None, photos: list[Photo], threads: int, announce: Announce, *, one_camera: bool = False
+) -> Run:
     """Ask generation ``seq`` (None: the active one) for every photo.
+
+    With ``one_camera``, each photo is centered by what the same camera saw before it, as on a device; else by the
+    generation's own mean, whatever their order.
 
     Raises BadContentError where no photo can be read, FormatError or UnavailableError where the generation is broken.
     """
@@ -109,7 +115,10 @@ def ask(store: Store, seq: int | None, photos: list[Photo], threads: int, announ
     model = load_model_of(store, snapshot.manifest)
     done = announce(f"asking generation {seq}", len(photos))
     readable, embeddings, unreadable = _embed(model, photos, threads, done)
-    queries = snapshot.projection.query(embeddings)
+    start = snapshot.projection.query_mean
+    # As the searcher does: nothing is centered where the catalog's vectors are not.
+    means = means_in_order(embeddings, start) if one_camera and start.any() else None
+    queries = snapshot.projection.query(embeddings, means)
     index, items = Index(snapshot), set(snapshot.item_of)
     answers = [
         _answer(index, photo, photo.item_id in items, query) for photo, query in zip(readable, queries, strict=True)

@@ -82,16 +82,16 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float]], label: str) 
 
 
 def histogram(
-    groups: Sequence[tuple[str, str, Sequence[float]]], low: float, high: float, across: str, label: str
+    groups: Sequence[tuple[str, str, Sequence[float], int]], low: float, high: float, across: str, label: str
 ) -> Html:
-    """How the values of some groups (name, color, values) are spread: each as a share of its own, in 25 bins."""
+    """How the values of some groups (name, color, values, of how many) are spread: as shares of these, in 25 bins."""
     bins = 25
     shares = []
-    for name, color, values in groups:
+    for name, color, values, whole in groups:
         counts = [0] * bins
         for value in values:
             counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
-        shares.append((name, color, [count / max(1, len(values)) for count in counts]))
+        shares.append((name, color, [count / max(1, whole) for count in counts]))
     highest = max(max(several) for _, _, several in shares) or 1.0
     lines = []
     for name, color, several in shares:

@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", help="only the photos with this value in the column use")
     parser.add_argument("--unknown", type=Path, metavar="FOLDER", help="pictures of other things than the items")
     parser.add_argument(
+        "--one-camera",
+        action="store_true",
+        help="the photos are of one camera, in this order: center each by what it saw before, as a device does",
+    )
+    parser.add_argument(
         "--compare", metavar="SEQ|FOLDER", help="another generation: its number here, or the folder of another build"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots and the worst confusions")
@@ -45,11 +50,12 @@ def run(args: argparse.Namespace) -> int:
     photos = read_photos(args.photos, args.use, args.unknown)
     store, threads = Store(args.generation), max(1, args.threads)
     with Steps() as steps:
-        asked = ask(store, args.seq, photos, threads, steps.announce)
+        asked = ask(store, args.seq, photos, threads, steps.announce, one_camera=args.one_camera)
         figures, comparison = evaluate(asked), None
         if args.compare is not None:
             other, seq = (store, int(args.compare)) if args.compare.isdecimal() else (Store(Path(args.compare)), None)
-            comparison = compare(asked, ask(other, seq, photos, threads, steps.announce))
+            answered = ask(other, seq, photos, threads, steps.announce, one_camera=args.one_camera)
+            comparison = compare(asked, answered)
     if args.html is not None:
         write_page(args.html, evaluation_page(asked, figures, comparison))
     if args.json is not None:

@@ -138,7 +138,12 @@ def _spread(by: str, answers: list[Answer]) -> Html:
         groups["unknown" if not answer.known else "known, right" if answer.rank == 1 else "known, wrong"].append(value)
     low = 0.0 if by == "probability" else floor(10 * min(map(min, filter(None, groups.values())))) / 10
     colors = ("accent", "quiet", "other")
-    spread = [(name, color, values) for (name, values), color in zip(groups.items(), colors, strict=True) if values]
+    known = sum(answer.known for answer in answers)
+    spread = [
+        (name, color, values, known if name.startswith("known") else len(values))
+        for (name, values), color in zip(groups.items(), colors, strict=True)
+        if values
+    ]
     return histogram(spread, low, 1.0, f"{by} of the best match", f"how the {by} is spread")
 
 

@@ -104,3 +104,8 @@ def test_photos_of_one_item_that_differ_together_widen_the_interval() -> None:
     together = bootstrap_interval(differences, np.repeat(np.arange(8), 20))
     assert together.high - together.low > 3 * (alone.high - alone.low)
     assert together == bootstrap_interval(differences, np.repeat(np.arange(8), 20))
+
+
+def test_an_item_with_many_photos_counts_for_all_of_them() -> None:
+    groups = np.repeat(np.arange(4), [1, 2, 30, 7])
+    assert bootstrap_interval(np.full(40, 0.3), groups) == pytest.approx((0.3, 0.3))

@@ -179,7 +179,7 @@ def test_an_interval_above_zero_is_drawn_right_of_the_line_at_zero() -> None:
 
 def test_a_histogram_shows_shares_so_that_groups_of_any_size_compare() -> None:
     few, many = [0.1, 0.9], [0.1] * 50 + [0.9] * 50
-    drawn = histogram([("few", "accent", few), ("many", "other", many)], 0.0, 1.0, "", "")
+    drawn = histogram([("few", "accent", few, 2), ("many", "other", many, 100)], 0.0, 1.0, "", "")
     shapes = re.findall(r'<path d="([^"]+Z)"', drawn)
     assert len(shapes) == 2
     assert shapes[0] == shapes[1]

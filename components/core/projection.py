@@ -55,7 +55,8 @@ class Projection:
     def query(self, embeddings: Vectors, mean: Vectors | None = None) -> Vectors:
         """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, of at most unit length.
 
-        They are centered by ``mean``, shape (raw_dim,), that of their camera, or else by the generation's own.
+        They are centered by ``mean``, shape (raw_dim,) or one for each, that of their camera, or else by the
+        generation's own.
 
         They are scaled before they are projected: what of a frame the catalog's vectors cannot express counts against
         every match, so that a picture of something else scores low.
