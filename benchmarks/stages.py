@@ -10,12 +10,14 @@ from benchmarks.figures import durations_ms, p50_p95
 from benchmarks.material import camera_picture, make_generation, raw_embeddings
 from components.core import messages
 from components.core.messages import Query
+from components.featurizer.crop import Crop
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
-from components.featurizer.foreground import Foreground
+from components.featurizer.foreground import Foreground, Scene
 from components.featurizer.frame import Image
 from components.featurizer.gate import Gate
 from components.featurizer.model import Model
+from components.featurizer.quality import Limits
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
 from components.searcher.snapshot import load_snapshot
@@ -29,7 +31,7 @@ def measure(model: Model, items: int = 10_000) -> dict[str, dict[str, float]]:
     half = cv2.resize(full, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     jpeg = cv2.imencode(".jpg", full)[1].tobytes()
     embedder, gate = Embedder(model, device="CPU", threads=1), Gate(max_fps=1000)
-    clock = iter(range(10_000))
+    clock, loose = iter(range(10_000)), Scene(is_loose=True)
     query = Query(query_id="q", embedding=embedder.embed(half), model=model.digest)
     payload = messages.encode(query)
     rows = {
@@ -37,6 +39,7 @@ def measure(model: Model, items: int = 10_000) -> dict[str, dict[str, float]]:
         "gate (960x540)": durations_ms(lambda: gate.opens(half, next(clock)), REPEATS),
         "foreground (960x540)": _foreground_ms(half),
         "foreground (1080p)": _foreground_ms(full),
+        "quality (960x540)": durations_ms(lambda: Limits().guidance(Crop(half, None), loose, half), REPEATS),
         "embed (960x540)": durations_ms(lambda: embedder.embed(half), REPEATS),
         "query to bytes": durations_ms(lambda: messages.encode(query), REPEATS),
         "bytes to query": durations_ms(lambda: messages.decode(Query, payload), REPEATS),

@@ -53,7 +53,7 @@ class Limits:
 
 def brightness(gray: npt.NDArray[np.uint8]) -> float:
     """The value that 5 % of the picture exceed, 0 to 255: a dark item before a lit ground is not dark."""
-    return float(np.percentile(gray, 95))
+    return float(_values_at(gray, 0.95)[0])
 
 
 def sharpness(gray: npt.NDArray[np.uint8]) -> float:
@@ -62,11 +62,19 @@ def sharpness(gray: npt.NDArray[np.uint8]) -> float:
     The steepest 0.5 % count, so that a plain item with a few edges is as sharp as a printed one. 1.0 where there is too
     little contrast to tell.
     """
-    low, high = np.percentile(gray, (0.5, 99.5))
+    low, high = _values_at(gray, 0.005, 0.995)
     if high - low < _LITTLE_CONTRAST:
         return 1.0
     across, down = cv2.Sobel(gray, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(gray, cv2.CV_32F, 0, 1) / 8
-    return float(np.percentile(cv2.magnitude(across, down), 99.5) / (high - low))
+    steep = cv2.magnitude(across, down).ravel()
+    nth = int(0.995 * steep.size)
+    return float(np.partition(steep, nth)[nth] / (high - low))
+
+
+def _values_at(gray: npt.NDArray[np.uint8], *shares: float) -> list[int]:
+    """The values below which these shares of the pixels lie; counted, which is far faster than sorting."""
+    below = np.cumsum(cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel())
+    return [int(np.searchsorted(below, share * gray.size)) for share in shares]
 
 
 def _gray(image: Image) -> npt.NDArray[np.uint8]:
