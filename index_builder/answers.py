@@ -51,7 +51,7 @@ class Answer:
     def rank(self) -> float:
         """Place of the right item among the matches, from 1; infinite where it is not there."""
         found = (place for place, match in enumerate(self.matches, 1) if match.item_id == self.item_id)
-        return next(found, inf) if self.known else inf
+        return next(found, inf)
 
     @property
     def score(self) -> float:
