@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import crop, material, quality, road, searching, stages, throughput
+from benchmarks import clips, crop, material, quality, road, searching, stages, throughput
 from benchmarks.figures import print_table
 
 CORES = os.cpu_count() or 1
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Rows]]] = {
     ),
     "crop": ("The crop to the object: items on counters, 25 to 50 % of the frame's height", crop.measure),
     "quality": ("Pictures refused by the quality gate", quality.measure),
+    "clips": ("Answers over time: items held up, exchanged and taken away before a camera", clips.measure),
     "search-10k": ("Search at 10,000 items against numpy", lambda: searching.measure(10_000)),
     "search-100k": ("Search at 100,000 items against numpy", lambda: searching.measure(100_000)),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.material import default_model
+from benchmarks.material import GROCERY, default_model
 from components.core.segments import Vectors
 from components.featurizer.crop import square_around
 from components.featurizer.decode import decode_picture
@@ -23,7 +23,6 @@ from components.featurizer.synthetic.lens import Lens
 from index_builder.catalog import read_catalog
 from index_builder.demo_catalog import write_demo_catalog
 
-GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
 SIZE = (960, 540)
 EMPTY_FRAMES, ITEM_FRAMES, FPS = 20, 4, 10
 SCENES = 128

@@ -17,6 +17,8 @@ from index_builder.model import make_default_model
 from index_builder.tuning import tune
 
 RAW_DIM, DIM = 1280, 128
+GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
+"""Pictures of groceries (GroceryStoreDataset, MIT), where they lie beside the project."""
 
 
 def default_model() -> Model:
