@@ -117,6 +117,12 @@ def test_an_ambiguous_answer_stays_ambiguous() -> None:
     assert set(show.more(*flips * 10)) == {"green+red"}
 
 
+def test_an_item_that_was_clear_stays_clear_when_it_is_moved() -> None:
+    show = Show()
+    show.scene_of(*[is_item("red")] * 4)
+    assert set(show.scene_of(*[may_be("red", "green")] * 8)) == {"red"}
+
+
 def test_what_is_ambiguous_becomes_clear_when_it_stays_clear() -> None:
     show = Show()
     show.scene_of(*[may_be("red", "green")] * 4)
@@ -158,6 +164,8 @@ def test_the_shown_answer_has_the_newest_scores() -> None:
         answer = Answer(Decision("match"), (Match("tea", score),))
         shown = steadiness.take(answer, scene=1, settled=3, now_s=score)
     assert shown.matches[0].score == 0.8
+    held = steadiness.take(NOTHING, scene=1, settled=3, now_s=0.9)
+    assert held.matches[0].score == 0.8
 
 
 ITEMS = unit_vectors(40, 256)
