@@ -163,7 +163,12 @@ class _Noted:
 
 
 def figures(screen: Screen) -> Figure:
-    """What is asked of steady answers, of one screen."""
+    """What is asked of steady answers, of one screen.
+
+    Changes to an answer per item, and those with an answer's leaving; how many items a frame alone recognizes, and the
+    share of these that are shown within a second of coming to rest; from the second second on, the share of right
+    answers at rest and of no answer to an empty scene; both also for each searched frame alone.
+    """
     turns = max(moment.turn for moment in screen.moments)
     changes = [after for before, after in pairwise(screen.moments) if after.shown != before.shown]
     recognizable = _recognizable(screen.answers)
@@ -172,6 +177,7 @@ def figures(screen: Screen) -> Figure:
     empty = [not m.shown for m, since_s in resting if m.label == "" and since_s > ANSWERED_WITHIN_S]
     at_rest = [m.shown == {m.label} for m, since_s in resting if m.label and since_s > ANSWERED_WITHIN_S]
     alone = [answered.alone == {answered.label} for answered in screen.answers if answered.label]
+    alone_empty = [not answered.alone for answered in screen.answers if answered.label == ""]
     return {
         "items": turns,
         "changes/item": _round(sum(bool(m.shown) for m in changes) / turns),
@@ -181,6 +187,7 @@ def figures(screen: Screen) -> Figure:
         "right": _share(at_rest),
         "right alone": _share(alone),
         "empty quiet": _share(empty),
+        "quiet alone": _share(alone_empty),
     }
 
 
