@@ -96,21 +96,14 @@ class Screen:
         """Answer a frame as the searcher does, and once more alone, as an uploaded picture."""
         query = messages.decode(Query, payload)
         alone = named(self._alone.answer(dataclasses.replace(query, origin="upload")))
-        self._put_up(self._searcher.answer(query), alone)
-
-    def on_result(self, payload: bytes) -> None:
-        """Take what the featurizer itself says of a frame that it does not have searched."""
-        self._put_up(messages.decode(SearchResult, payload), frozenset())
+        self.shown = named(self._searcher.answer(query))
+        shot = self._reel.shot
+        assert shot is not None  # a query follows a frame
+        self.answers.append(Answered(shot.turn, shot.label, self.shown, alone))
 
     def note(self, shot: Shot, t: float) -> None:
         """The frame is through: note what is shown now."""
         self.moments.append(Moment(t, shot.label, shot.turn, self.shown))
-
-    def _put_up(self, result: SearchResult, alone: Items) -> None:
-        self.shown = named(result)
-        shot = self._reel.shot
-        assert shot is not None  # a result follows a frame
-        self.answers.append(Answered(shot.turn, shot.label, self.shown, alone))
 
 
 def named(result: SearchResult) -> Items:
@@ -127,12 +120,14 @@ class _Always:
 
 
 def play(shots: Iterable[Shot], embedder: Embeds, indexes: Sequence[Index], ram_dir: Path) -> list[Screen]:
-    """Run the frames through gate, crop, embedder and bus into a searcher on each of ``indexes``."""
+    """Run the frames through gate, crop, quality, embedder and bus into a searcher on each of ``indexes``.
+
+    What the featurizer says of a poor picture is a hint that the kiosk shows beside the answer: it changes none.
+    """
     bus, reel, defaults = LocalBus(), Reel(shots), FeaturizerConfiguration()
     screens = [Screen(index, reel) for index in indexes]
     for screen in screens:
         bus.subscribe(messages.QUERY_TOPIC, screen.on_query)
-        bus.subscribe(messages.RESULT_TOPIC, screen.on_result)
     pipeline = Pipeline(
         bus,
         _Always(embedder),
