@@ -17,6 +17,7 @@ from dashboard.events import HEARTBEAT_S, MAX_STREAMS, Events
 from dashboard.health import Health
 from dashboard.kiosk import kiosk_blueprint
 from dashboard.live import Live
+from dashboard.operate import operate_blueprint
 from dashboard.overlay import Overlay
 from dashboard.pictures import PictureCleaner
 from dashboard.preview import Preview
@@ -74,6 +75,7 @@ def create_app(
     app.register_blueprint(teach_blueprint(teacher, Photographer(live, preview, cleaner), catalogs))
     app.register_blueprint(views_blueprint(teacher, catalogs))
     app.register_blueprint(shelf_blueprint(teacher, catalogs))
+    app.register_blueprint(operate_blueprint(configuration.language))
     bus.subscribe(RESULT_TOPIC, live.on_result)
     bus.subscribe(STATUS_TOPIC, live.on_status)
     bus.subscribe(TAUGHT_TOPIC, teacher.on_answer)

@@ -326,6 +326,7 @@ def test_every_route_declares_its_role(app) -> None:
         "GET /readyz",
     )
     operator = (
+        "GET /operate/teach",
         "GET /api/v1/items",
         "POST /api/v1/items",
         "PATCH /api/v1/items/<path:item_id>",

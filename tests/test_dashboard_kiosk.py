@@ -18,7 +18,7 @@ from components.ram import preview_path, write_aside
 from dashboard.configuration import LANGUAGES
 
 STATIC = Path(__file__).parents[1] / "dashboard" / "static"
-TEMPLATE = STATIC.parent / "templates" / "kiosk.html"
+TEMPLATES = sorted((STATIC.parent / "templates").glob("*.html"))
 
 
 @pytest.fixture(scope="module")
@@ -300,17 +300,18 @@ def test_languages_have_the_same_texts_and_none_is_empty(language: str) -> None:
 
 
 def test_every_text_that_the_page_asks_for_exists() -> None:
-    html = TEMPLATE.read_text()
-    code = "".join(path.read_text() for path in (STATIC / "kiosk").glob("*.js"))
+    html = "".join(template.read_text() for template in TEMPLATES)
+    code = "".join(path.read_text() for path in STATIC.rglob("*.js"))
     asked = set(re.findall(r't\["([\w.]+)"\]', html)) | set(re.findall(r"""t\['([\w.]+)'\]""", html))
     asked |= set(re.findall(r'data-i18n(?:-label)?="([\w.]+)"', html)) | set(re.findall(r'\bt\("([\w.]+)"', code))
-    asked |= set(re.findall(r'"(sure\.\w+)"', code))
+    asked |= set(re.findall(r'"(sure\.\w+)"', code)) | set(re.findall(r'label: "([\w.]+)"', code))
     assert asked
     assert asked <= texts("en").keys()
 
 
-def test_page_has_no_text_and_no_code_of_its_own() -> None:
-    html = TEMPLATE.read_text()
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_page_has_no_text_and_no_code_of_its_own(template: Path) -> None:
+    html = template.read_text()
     between_tags = re.findall(r">([^<]+)<", re.sub(r"\{[{%].*?[}%]\}", "", html))
     assert [text for text in between_tags if text.strip()] == []
     assert re.findall(r"\son\w+=|\sstyle=|<style|javascript:", html) == []
@@ -318,13 +319,13 @@ def test_page_has_no_text_and_no_code_of_its_own() -> None:
 
 
 def test_page_needs_no_network() -> None:
-    for path in [TEMPLATE, *STATIC.rglob("*.*")]:
+    for path in [*TEMPLATES, *STATIC.rglob("*.*")]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]", text) == [], path
 
 
 def test_page_never_makes_markup_of_text() -> None:
-    for path in (STATIC / "kiosk").glob("*.js"):
+    for path in STATIC.rglob("*.js"):
         found = re.findall(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(", path.read_text()
         )

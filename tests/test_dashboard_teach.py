@@ -35,10 +35,10 @@ class Shop:
         self._thread = threading.Thread(target=answer_wishes, args=work)
         self._thread.start()
         source = StoredCatalogs(self.device.index_dir)
-        app = make_app(
+        self.app = make_app(
             self.bus, self.ram_dir, source=source, operate=True, taught_dir=str(folder / "taught"), **settings
         )  # type: ignore[arg-type]
-        self.ask = Client(app)
+        self.ask = Client(self.app)
 
     def post(self, path: str, status: int, method: str = "POST", **fields: object) -> dict:
         """What is answered to ``fields``, with this status."""
