@@ -150,6 +150,13 @@ def test_while_the_picture_does_not_come_to_rest_nothing_stale_is_shown() -> Non
     assert answer.matches[0].item_id == "y"
 
 
+def test_what_was_held_too_long_does_not_delay_the_next_item() -> None:
+    show = Show()
+    show.scene_of(*[is_item("tea")] * 5)
+    show.now_s += PATIENCE.hold_s  # nothing was searched while something moved
+    assert show.scene_of(*[is_item("cup")] * 4) == ["", "", "cup", "cup"]
+
+
 def test_what_counts_no_more_is_replaced_at_once() -> None:
     show = Show()
     show.scene_of(*[is_item("tea")] * 5)

@@ -68,7 +68,7 @@ class Steadiness:
         self._agreed_s = float("-inf")
         self._lead: _Lead | None = None
         self._changed_in = (0, 0)
-        """The newest scene, and how often the answer changed within it."""
+        """The newest scene, and how often another item became the answer within it."""
         self.showing = 1
         """Counts up with every change of what is shown."""
 
@@ -106,6 +106,6 @@ class Steadiness:
         return answer.is_sure or min(lead.frames, settled) >= patience.frames
 
     def _show(self, answer: Answer, scene: int, now_s: float) -> None:
-        self._shown, self._scene, self._agreed_s, self._lead = answer, scene, now_s, None
-        self._changed_in = (scene, self._changed_in[1] + 1)
+        self._shown, self._scene, self._agreed_s = answer, scene, now_s
+        self._changed_in = (scene, self._changed_in[1] + bool(answer.items))
         self.showing += 1
