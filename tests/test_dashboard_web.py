@@ -13,7 +13,17 @@ import pytest
 from dashboard_kit import MULTIPART, Device, free_port, jpeg, multipart, publish, result, wait_until, write_generation
 
 from components.core.errors import ConfigurationError, MessageError
-from components.core.messages import PICTURE_TOPIC, QUERY_TOPIC, STATUS_TOPIC, PictureQuery, Status, encode
+from components.core.messages import (
+    PICTURE_TOPIC,
+    QUERY_TOPIC,
+    STATUS_TOPIC,
+    TAUGHT_TOPIC,
+    TEACH_TOPIC,
+    PictureQuery,
+    Status,
+    encode,
+)
+from components.core.teach_messages import Taught, Teach
 from dashboard.configuration import DashboardConfiguration
 from dashboard.environment import scrubbed
 from dashboard.security import HEADERS
@@ -57,10 +67,13 @@ def test_environment_is_a_list_of_what_passes() -> None:
 def test_web_process_may_say_little() -> None:
     check_outgoing(PICTURE_TOPIC, encode(PictureQuery(query_id="a")))
     check_outgoing(STATUS_TOPIC, encode(Status(component="dashboard", state="running")))
+    check_outgoing(TEACH_TOPIC, encode(Teach(request_id="a", action="begin")))
     for topic, payload in (
         (QUERY_TOPIC, b"{}"),
         ("lookalike/result", b"{}"),
         (PICTURE_TOPIC, b"{}"),
+        (TEACH_TOPIC, b"{}"),
+        (TAUGHT_TOPIC, encode(Taught(request_id="a"))),
         (STATUS_TOPIC, encode(Status(component="searcher", state="running"))),
     ):
         with pytest.raises(MessageError):

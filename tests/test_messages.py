@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from components.core import messages
 from components.core.errors import MessageError
 from components.core.messages import Match, PictureQuery, Query, SearchResult, Status
+from components.core.teach_messages import Taught, Teach
 from tests.generations import MODEL, query, unit_vectors
 
 QUERY = query(
@@ -27,7 +28,11 @@ RESULT = SearchResult.answering(
     matches=(Match("a", 0.9, 0.5), Match("b", 0.25, 0.0), Match("c", 0.1)),
 )
 STATUS = Status(component="searcher", state="degraded", reason="no disk", details={"n": 3, "f": 0.5, "ok": True})
-ALL = (QUERY, PICTURE, RESULT, STATUS)
+TEACH = Teach(request_id="r1", action="save", item_id="taught-1", title="Чай 茶", category="", sure=True, operation=4)
+TAUGHT = Taught(
+    request_id="r1", why="looks_like", sentence="It looks like tea.", guidance="hold_still", looks_like="tea"
+)
+ALL = (QUERY, PICTURE, RESULT, STATUS, TEACH, TAUGHT)
 
 
 @pytest.mark.parametrize("message", ALL, ids=lambda m: m.KIND)
@@ -58,6 +63,21 @@ def test_a_field_that_this_version_does_not_know_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
     [
+        (Teach, "request_id", "a/b"),
+        (Teach, "request_id", ""),
+        (Teach, "action", "explode"),
+        (Teach, "item_id", "x" * 65),
+        (Teach, "title", "x" * 201),
+        (Teach, "title", 5),
+        (Teach, "verdict", "maybe"),
+        (Teach, "sure", 1),
+        (Teach, "operation", -1),
+        (Teach, "operation", 2**63),
+        (Teach, "operation", True),
+        (Taught, "request_id", ""),
+        (Taught, "guidance", "dance"),
+        (Taught, "sentence", "x" * 401),
+        (Taught, "operation", -1),
         (Query, "captured_at", 10**400),
         (Query, "inference_ms", float("inf")),
         (Query, "embedding", "é" * 10),

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--taught-dir", type=Path, default=default, help=f"the searcher's taught_dir ({default})")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("list", help="the items, and how many views they have").set_defaults(run=_list)
-    export = commands.add_parser("export", help="all items into one file: a backup, or for `index_builder build`")
+    export = commands.add_parser("export", help="all items into one file: a backup, or for another device")
     export.set_defaults(run=_export)
     export.add_argument("file", type=Path)
     restore = commands.add_parser("restore", help="the items of such a file; what else was taught stays")

@@ -1,4 +1,4 @@
-"""``python -m tests.campaign``: every fault three times, a hundred signals under load; exit code 1 where any failed."""
+"""``python -m tests.campaign``: faults, signals under load, taught items; exit code 1 where anything failed."""
 
 import argparse
 import signal
@@ -14,6 +14,9 @@ from tests.campaign.device import ITEMS, Failure, device
 from tests.campaign.faults import FAULTS
 from tests.campaign.rounds import Outcome, suffer
 from tests.campaign.signals import End, check_the_index, load, strike
+from tests.campaign.taught import summary, survive
+
+TAUGHT_UPDATES, TAUGHT_KILLS = 20, 20
 
 
 def main() -> int:
@@ -21,6 +24,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each fault comes (default: 3)")
     parser.add_argument("--signals", type=int, default=100, metavar="N", help="how many signals (default: 100)")
     parser.add_argument("--only", default="", metavar="WORDS", help="the faults with these words in their names")
+    parser.add_argument("--taught", type=int, default=500, metavar="N", help="how many items are taught (default: 500)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by the way on which the disk is unmounted
     with tempfile.TemporaryDirectory() as name:
@@ -29,6 +33,8 @@ def main() -> int:
         try:
             failed = _faults(folder / "faults", catalog, arguments.rounds, arguments.only) if arguments.rounds else 0
             failed += _signals(folder / "signals", catalog, arguments.signals) if arguments.signals else 0
+            if arguments.taught:
+                _taught(folder / "taught", arguments.taught)
         except (Failure, LookalikeError) as failure:
             print(f"FAILED: {failure}", flush=True)
             return 1
@@ -69,6 +75,12 @@ def _signals(folder: Path, catalog: Path, count: int) -> int:
         check_the_index(running)
     _print_ends(ends)
     return sum(bool(end.problem) for end in ends)
+
+
+def _taught(folder: Path, count: int) -> None:
+    folder.mkdir()
+    record = survive(folder, count, TAUGHT_UPDATES, TAUGHT_KILLS, lambda line: print(line, flush=True))
+    print(f"{summary(record)}; {TAUGHT_UPDATES} index updates, {TAUGHT_KILLS} kills, nothing lost or torn.")
 
 
 def _print_ends(ends: list[End]) -> None:
