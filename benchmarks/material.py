@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from components.core.generations import Manifest, ModelRef, SegmentRef, Thresholds
+from components.core.decisions import Thresholds
+from components.core.generations import Manifest, ModelRef, SegmentRef
 from components.core.items import Item, Row, encode_rows
 from components.core.projection import encode_projection, fit_svd
 from components.core.segments import Segment, Vectors, encode_segment

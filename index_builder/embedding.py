@@ -102,7 +102,7 @@ class CatalogEmbedding:
         """Decode ahead on all threads; yield what must be embedded, note what is known or failed."""
         seen: set[str] = set()
         locations = (picture.location for _, picture in wanted)
-        for number, result in enumerate(_map_ahead(pool, self._prepare, locations, 4 * threads)):
+        for number, result in enumerate(map_ahead(pool, self._prepare, locations, 4 * threads)):
             if isinstance(result, _Prepared):
                 outcomes[number] = result.digest
                 if result.image is not None and result.digest not in seen:
@@ -151,7 +151,7 @@ class CatalogEmbedding:
         self._kept.add(batch)
 
 
-def _map_ahead(pool: ThreadPoolExecutor, function: Callable[[T], R], several: Iterable[T], ahead: int) -> Iterator[R]:
+def map_ahead(pool: ThreadPoolExecutor, function: Callable[[T], R], several: Iterable[T], ahead: int) -> Iterator[R]:
     """``map`` in order on the pool, at most ``ahead`` results early: memory stays bounded in a long catalog."""
     waiting: deque[Future[R]] = deque()
     for one in several:

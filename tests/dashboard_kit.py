@@ -17,8 +17,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from components.bus import LocalBus
+from components.core.decisions import Thresholds
 from components.core.errors import FormatError
-from components.core.generations import Manifest, ModelRef, SearchSettings, SegmentRef, Thresholds
+from components.core.generations import Manifest, ModelRef, SearchSettings, SegmentRef
 from components.core.items import Item, Row, encode_rows
 from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchResult, Status, decode, encode
 from components.store import Store

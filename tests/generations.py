@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.core.generations import Manifest, ModelRef, SearchSettings, SegmentRef, Thresholds
+from components.core.decisions import Thresholds
+from components.core.generations import Manifest, ModelRef, SearchSettings, SegmentRef
 from components.core.items import Item, Row, encode_rows
 from components.core.messages import Query
 from components.core.projection import encode_projection, identity

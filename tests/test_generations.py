@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.decisions import Thresholds
 from components.core.errors import FormatError, ModelMismatchError
 from components.core.generations import (
     Manifest,
@@ -16,7 +17,6 @@ from components.core.generations import (
     ObjectRef,
     SearchSettings,
     SegmentRef,
-    Thresholds,
     decode_manifest,
     encode_manifest,
 )

@@ -1,11 +1,11 @@
 """A generation's manifest: which model, projection and segments make one published state of an index."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from components.core.decisions import Calibration, Thresholds
 from components.core.errors import FormatError, ModelMismatchError
 from components.core.fields import count, is_sha256, text
 
@@ -77,17 +77,6 @@ class SearchSettings:
         for name, (low, high) in allowed.items():
             if not low <= getattr(self, name) <= high:
                 raise FormatError(f"A manifest says {name} {getattr(self, name)!r}; expected {low} to {high}.")
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """From which score on the best item is a match."""
-
-    min_score: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.min_score) and -1.0 <= self.min_score <= 1.0):
-            raise FormatError(f"A manifest says min_score {self.min_score!r}; expected a cosine from -1 to 1.")
 
 
 @dataclass(frozen=True)
@@ -176,10 +165,19 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         segments=tuple(_segment(segment) for segment in document["segments"]),
         tombstones=tuple(count(ordinal) for ordinal in document["tombstones"]),
         search=SearchSettings(**{name: count(value) for name, value in document["search"].items()}),
-        thresholds=Thresholds(min_score=float(document["thresholds"]["min_score"])),
+        thresholds=_thresholds(document["thresholds"]),
         items=count(document["items"]),
         views=count(document["views"]),
     )
+
+
+def _thresholds(fields: dict[str, Any]) -> Thresholds:
+    known = fields["calibration"]
+    if known is not None:
+        several = {text(category): float(value) for category, value in known["min_known_by_category"].items()}
+        numbers = {name: float(value) for name, value in known.items() if name != "min_known_by_category"}
+        known = Calibration(min_known_by_category=several, **numbers)
+    return Thresholds(float(fields["min_score"]), float(fields["camera_penalty"]), known)
 
 
 def _segment(fields: dict[str, Any]) -> SegmentRef:

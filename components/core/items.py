@@ -31,10 +31,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Row:
-    """One view of an item: the vector at ``ordinal`` over all segments is a picture of ``item``."""
+    """One view of an item: the vector at ``ordinal`` over all segments is a picture of ``item``, or their mean."""
 
     ordinal: int
     item: Item
+    by_camera: bool = False
+    """Taken by a camera like the device's, not in a studio."""
 
 
 def encode_rows(rows: list[Row]) -> bytes:
@@ -58,7 +60,7 @@ def decode_row(line: bytes) -> Row:
             attributes={text(name): text(value) for name, value in fields["attributes"].items()},
             thumbnail=_thumbnail(fields["thumbnail"]),
         )
-        return Row(count(fields["ordinal"]), item)
+        return Row(count(fields["ordinal"]), item, _flag(fields["by_camera"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"A row of the index is damaged ({error!r}): fetch or build the generation again.") from error
 
@@ -94,6 +96,7 @@ def _row_fields(row: Row) -> dict[str, Any]:
         "available": item.available,
         "attributes": dict(item.attributes),
         "thumbnail": item.thumbnail,
+        "by_camera": row.by_camera,
     }
 
 

@@ -55,15 +55,15 @@ class Projection:
     def query(self, embeddings: Vectors, mean: Vectors | None = None) -> Vectors:
         """Search vectors of camera frames: (n, raw_dim) -> (n, dim), float32, of at most unit length.
 
-        They are centered by ``mean``, shape (raw_dim,) or one for each, that of their camera, or else by the
-        generation's own.
-
-        They are scaled before they are projected: what of a frame the catalog's vectors cannot express counts against
-        every match, so that a picture of something else scores low.
+        ``mean``, shape (raw_dim,) or one for each, is the camera's own; else the generation's guess of it. The frames
+        are scaled before they are projected, and what is longer then is shortened to unit length: of a picture of
+        something else the matrix leaves less, so that it scores low.
         """
         centered = embeddings - (self.query_mean if mean is None else mean)
         norms = np.linalg.norm(centered, axis=1, keepdims=True)
-        return np.asarray(self._multiply(centered / np.maximum(norms, _NOTHING)), dtype=np.float32)
+        vectors = self._multiply(centered / np.maximum(norms, _NOTHING))
+        longer = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1.0)
+        return np.asarray(vectors / longer, dtype=np.float32)
 
     def _multiply(self, centered: Vectors) -> Vectors:
         return centered if self.matrix is None else centered @ self.matrix

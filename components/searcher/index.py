@@ -71,9 +71,9 @@ class Index:
 
     def _scores(self, vector: Vectors, ordinals: Ordinals) -> Vectors:
         vectors = self.snapshot.vectors
-        if 4 * len(ordinals) > len(vectors):  # to multiply all is cheaper than to copy most
-            return np.asarray((vectors @ vector)[ordinals])
-        return vectors[ordinals] @ vector
+        most = 4 * len(ordinals) > len(vectors)  # to multiply all is cheaper than to copy most
+        scores = (vectors @ vector)[ordinals] if most else vectors[ordinals] @ vector
+        return np.asarray(scores - self.snapshot.penalty[ordinals])
 
     def _rank(self, ordinals: Ordinals, scores: Vectors, k: int) -> tuple[Match, ...]:
         pairs = zip(ordinals.tolist(), np.clip(scores, -1.0, 1.0).tolist(), strict=True)

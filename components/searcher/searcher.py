@@ -1,9 +1,9 @@
 """From a query to its result: project, search, decide, and hold steady what a camera sees."""
 
 from components.core.camera_mean import CameraMean
+from components.core.decisions import MAX_CANDIDATES, decide, with_probabilities
 from components.core.errors import ModelMismatchError
 from components.core.generations import Manifest
-from components.core.matching import decide
 from components.core.messages import Query, SearchResult
 from components.core.projection import Projection
 from components.core.segments import Vectors
@@ -64,9 +64,13 @@ class Searcher:
 def _search(query: Query, index: Index, evidence: Vectors, mean: Vectors | None = None) -> Answer:
     """What the frames ``evidence``, shape (n, dim), find together: a score is the mean of each frame's own."""
     vector = index.snapshot.projection.query(evidence, mean).mean(axis=0)
-    matches = index.search(vector, query.k, query.filters)
+    # The decision looks at the runners-up even where the client wants the best item alone.
+    matches = index.search(vector, max(query.k, MAX_CANDIDATES), query.filters)
     thresholds = index.snapshot.manifest.thresholds
-    return Answer(decide(matches, thresholds.min_score, filtered=bool(query.filters)), matches)
+    matches = with_probabilities(matches, thresholds.calibration, query.mode)
+    category = index.snapshot.category_of[matches[0].item_id] if matches else ""
+    decision = decide(matches, thresholds, mode=query.mode, category=category, filtered=bool(query.filters))
+    return Answer(decision, matches)
 
 
 def _center(projection: Projection, mean: CameraMean) -> Vectors:
@@ -85,7 +89,7 @@ def _result(query: Query, index: Index, answer: Answer, showing: int) -> SearchR
         candidates=decision.candidates,
         showing=showing,
         generation=index.snapshot.manifest.seq,
-        matches=answer.matches,
+        matches=answer.matches[: max(query.k, decision.candidates)],
         backend=index.backend,
     )
 

@@ -1,5 +1,6 @@
 """One generation in memory, ready to be searched: immutable, so that a query keeps the one it started with."""
 
+import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,6 +30,10 @@ class Snapshot:
     """Shape (views, dim), float32, unit length; row = ordinal."""
     item_of: list[str] = field(repr=False)
     """Ordinal -> item id."""
+    category_of: dict[str, str] = field(repr=False)
+    """Item id -> category."""
+    penalty: Vectors = field(repr=False)
+    """Shape (views,), float32: what each view scores less, see Thresholds.camera_penalty."""
     base: int
     """Views before this ordinal are Annoy's; the tail after it is scanned exactly."""
     alive: Ordinals = field(repr=False)
@@ -76,7 +81,17 @@ def load_snapshot(store: Store, seq: int) -> Snapshot:
     vectors = np.concatenate(parts) if parts else np.empty((0, manifest.dim), np.float32)
     alive = np.setdiff1d(np.arange(len(vectors), dtype=np.int64), np.asarray(manifest.tombstones, dtype=np.int64))
     base = sum(ref.count for ref in manifest.segments if not ref.tail)
-    return Snapshot(manifest, projection, vectors, values.item_of, base, alive, values.ordinals())
+    return Snapshot(
+        manifest=manifest,
+        projection=projection,
+        vectors=vectors,
+        item_of=values.item_of,
+        category_of=values.category_of,
+        penalty=np.asarray(values.by_camera, dtype=np.float32) * np.float32(manifest.thresholds.camera_penalty),
+        base=base,
+        alive=alive,
+        with_value=values.ordinals(),
+    )
 
 
 class _Values:
@@ -84,12 +99,16 @@ class _Values:
 
     def __init__(self, removed: frozenset[int]) -> None:
         self.item_of: list[str] = []
+        self.category_of: dict[str, str] = {}
+        self.by_camera = array("b")
         self._removed = removed
         self._with_value: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("q"))
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self.item_of.append(row.item.item_id)
+            self.category_of[row.item.item_id] = sys.intern(row.item.category)
+            self.by_camera.append(row.by_camera)
             if row.ordinal not in self._removed:
                 # An attribute may be called category too: the view must not be counted twice.
                 for value in {("category", row.item.category), *row.item.attributes.items()}:

@@ -1,0 +1,150 @@
+"""What a catalog's own pictures teach: the projection, a vector for every picture, prototypes, and the thresholds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from components.core.decisions import Calibration, Thresholds
+from components.core.projection import Projection, identity
+from components.core.segments import Vectors
+from index_builder.learning.calibration import answers, calibrate, choose_penalty, unknown_answers
+from index_builder.learning.discriminant import Labels, whitening
+from index_builder.learning.held_out import Asked, Fold, ask, folds, metric_of
+from index_builder.learning.material import Domain, Material
+from index_builder.learning.metric import Metric, fit_metric, prototypes, scatter_of, studio_vectors
+
+SHRINKAGES = (0.5, 0.7, 0.9, 1.0)
+"""Candidates; 1 leaves no more than plain principal components."""
+DIMS = (64, 128, 256)
+EMPTY_SHARE = 0.95
+LOWEST, HIGHEST = 0.2, 0.6
+FEWEST_ITEMS = 8
+"""Below that nothing can be held out."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What goes into a generation."""
+
+    projection: Projection
+    studio: Vectors = field(repr=False)
+    """A vector for each studio picture."""
+    camera: Vectors = field(repr=False)
+    """A vector for each photo."""
+    prototypes: Domain
+    """A further vector for each item that has several photos."""
+    thresholds: Thresholds
+    hit_rate_at_1: float | None
+    """On held-out views, None where nothing could be held out."""
+
+
+def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max_dim: int) -> Learned:
+    """Everything at once; ``empty``, (n, raw_dim), are raw embeddings of pictures of nothing.
+
+    ``categories`` has one for every item's number; ``max_dim`` bounds the length of a vector.
+    """
+    centered = material.centered()
+    scatter = scatter_of(centered)
+    if scatter is None or material.items < 2:
+        return _plain(material, empty)
+    held_out = list(folds(material)) if material.items >= FEWEST_ITEMS else []
+    shrinkage, dim, asked = _choose(held_out, max_dim)
+    metric = fit_metric(whitening(scatter).matrix(shrinkage), centered, dim)
+    studio_mean, _, query_mean = material.means()
+    projection = Projection(studio_mean, query_mean, metric.matrix)
+    learned = _vectors(metric, centered, projection)
+    nothing = _best(projection.query(empty), learned, material)
+    taught = len(np.unique(material.camera.items)) / material.items
+    penalty = choose_penalty(asked, taught)
+    min_score = round(float(np.clip(np.quantile(nothing.max(axis=1), EMPTY_SHARE), LOWEST, HIGHEST)), 3)
+    calibration = _calibration(asked, penalty, taught, nothing, categories) if asked else None
+    hits = _hit_rate(asked, penalty, taught)
+    return replace(learned, thresholds=Thresholds(min_score, penalty, calibration), hit_rate_at_1=hits)
+
+
+def _plain(material: Material, empty: Vectors) -> Learned:
+    """For a handful of pictures: they are searched as they are."""
+    projection = identity(material.studio.embeddings.shape[1])
+    camera = projection.catalog(material.camera.embeddings, by_camera=True)
+    studio = projection.catalog(material.studio.embeddings)
+    vectors = np.vstack([studio, camera])
+    best = (projection.query(empty) @ vectors.T).max(axis=1)
+    min_score = round(float(np.clip(np.quantile(best, EMPTY_SHARE), LOWEST, HIGHEST)), 3)
+    return Learned(projection, studio, camera, prototypes(camera, material.camera.items), Thresholds(min_score), None)
+
+
+def _choose(held_out: list[Fold], max_dim: int) -> tuple[float, int, list[Asked]]:
+    """The shrinkage and dimension that find most held-out views, with what those were answered."""
+    dims = [dim for dim in DIMS if dim <= max_dim] or [max_dim]
+    if not held_out:
+        return SHRINKAGES[1], dims[0], []
+    best: tuple[float, float, int, list[Asked]] | None = None
+    for dim in dims:
+        for shrinkage in SHRINKAGES:
+            asked = [ask(fold, metric_of(fold, shrinkage, dim)) for fold in held_out]
+            found = float(np.mean([_found(one) for one in asked]))
+            # A longer vector has to be worth it.
+            if best is None or found > best[0] + (0.005 if dim > best[2] else 0.0):
+                best = (found, shrinkage, dim, asked)
+    assert best is not None  # noqa: S101  # there is at least one candidate
+    return best[1:]
+
+
+def _found(asked: Asked) -> float:
+    """Half for the right item first, half for it among the first five."""
+    taught = bool((asked.own_by_camera > -1).any())
+    scores = asked.scores(0.15 if not taught else 0.0, taught=taught)
+    own = scores[np.arange(len(asked.right)), asked.right][:, None]
+    rank = (scores > own).sum(axis=1)
+    return float(np.mean(rank < 1) + np.mean(rank < 5)) / 2  # hit rate at 5
+
+
+def _vectors(metric: Metric, centered: Material, projection: Projection) -> Learned:
+    everything = np.ones(len(centered.rendered), bool)
+    camera = metric.project(centered.camera.embeddings)
+    return Learned(
+        projection=projection,
+        studio=studio_vectors(metric, centered, everything),
+        camera=camera,
+        prototypes=prototypes(camera, centered.camera.items),
+        thresholds=Thresholds(0.0),
+        hit_rate_at_1=None,
+    )
+
+
+def _best(queries: Vectors, learned: Learned, material: Material) -> Vectors:
+    """The scores of ``queries`` against every item, (n, items)."""
+    scores = np.full((len(queries), material.items), -1.0, np.float32)
+    domains = ((learned.studio, material.studio.items), (learned.camera, material.camera.items))
+    for vectors, items in (*domains, (learned.prototypes.embeddings, learned.prototypes.items)):
+        found = queries @ vectors.T
+        for column, item in enumerate(items):
+            scores[:, item] = np.maximum(scores[:, item], found[:, column])
+    return scores
+
+
+def _calibration(
+    asked: list[Asked], penalty: float, taught: float, nothing: Vectors, categories: Mapping[int, str]
+) -> Calibration:
+    known = answers(asked, penalty, taught)
+    right = _right_of(asked, taught)
+    same_kind = np.array([categories[int(a)] == categories[int(b)] for a, b in zip(known.first, right, strict=True)])
+    return calibrate(known, unknown_answers(asked, penalty, nothing), same_kind.astype(np.int64), categories)
+
+
+def _right_of(asked: list[Asked], taught: float) -> Labels:
+    parts = []
+    for one in asked:
+        if taught > 0 and (one.own_by_camera > -1).any():
+            parts.append(one.right[one.own_by_camera > -1])
+        if taught < 1:
+            parts.append(one.right)
+    return np.concatenate(parts)
+
+
+def _hit_rate(asked: list[Asked], penalty: float, taught: float) -> float | None:
+    if not asked:
+        return None
+    known = answers(asked, penalty, taught)
+    return round(float(np.average(known.position == 0, weights=known.weights)), 4)
