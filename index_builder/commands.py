@@ -31,7 +31,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="what to call the catalog (default: its file name)")
     parser.add_argument("--license", default="unknown", help="license of the catalog's pictures (SPDX identifier)")
-    parser.add_argument("--dim", type=_dim, default=128, help="length of a vector in a large catalog (default: 128)")
+    parser.add_argument("--max-dim", type=_dim, default=256, help="how long a vector may be (default: 256)")
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     _add_json(parser)
@@ -44,7 +44,7 @@ def run_build(args: argparse.Namespace) -> int:
         out=args.out,
         name=_as_text(args.name or args.catalog.stem),
         license=_as_text(args.license),
-        dim=args.dim,
+        max_dim=args.max_dim,
         max_failures=args.max_failures,
         threads=max(1, args.threads),
     )

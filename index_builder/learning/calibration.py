@@ -124,7 +124,7 @@ def _features(several: Answers) -> Numbers:
 
 
 def _share(weights: Numbers) -> Numbers:
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def _temperature(known: Answers) -> float:

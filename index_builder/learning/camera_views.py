@@ -120,7 +120,7 @@ def _photographed(canvas: Canvas, rng: np.random.Generator) -> Image:
     picture = gray + (picture - gray) * np.float32(rng.uniform(0.7, 1.1))
     picture = cv2.GaussianBlur(picture, (5, 5), rng.uniform(0.3, 1.6))
     picture += rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(rng.uniform(0, 7))
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 @cache

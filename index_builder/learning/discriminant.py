@@ -69,15 +69,14 @@ def whitening(scatter: Matrix) -> Whitening:
     return Whitening(np.maximum(values, 0.0), vectors)
 
 
-def directions(white: Vectors, means: Vectors, dim: int) -> Vectors:
-    """Shape (raw_dim, dim): the directions in which ``means``, whitened, differ most, strongest first."""
-    centered = ((means - means.mean(axis=0)) @ white).astype(np.float64)
+def directions(whitened: Vectors, several: int) -> Vectors:
+    """Orthonormal directions, (dim, at most ``several``), in which ``whitened``, (n, dim), differ most, in order."""
+    centered = (whitened - whitened.mean(axis=0)).astype(np.float64)
     if len(centered) > centered.shape[1]:
-        _, found = np.linalg.eigh(centered.T @ centered)
-        found = found[:, ::-1]
+        found = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
     else:
         found = np.linalg.svd(centered, full_matrices=False)[2].T
-    found = found[:, :dim]
+    found = found[:, :several]
     # The sign of each is arbitrary: fix it, so that the same input gives the same file.
     signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])])
-    return np.asarray(white @ (found * signs).astype(np.float32))
+    return np.asarray(found * signs, np.float32)

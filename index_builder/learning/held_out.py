@@ -12,7 +12,7 @@ import numpy as np
 from components.core.segments import Vectors
 from index_builder.learning.discriminant import Labels, Whitening, means_of, unit, whitening
 from index_builder.learning.material import Material
-from index_builder.learning.metric import Metric, fit_metric, scatter_of, studio_vectors
+from index_builder.learning.metric import Metric, scatter_of, studio_vectors
 
 FOLDS = 4
 MOST_QUERIES = 600
@@ -82,7 +82,7 @@ def ask(fold: Fold, metric: Metric) -> Asked:
         queries, right = whole.rendered.embeddings[chosen], whole.rendered.items[chosen]
     step = max(1, -(-len(right) // MOST_QUERIES))
     vectors, right = metric.project(queries[::step]), right[::step]
-    studio = _best(vectors @ studio_vectors(metric, whole, half).T, whole.studio.items, whole.items)
+    studio = best_of(vectors @ studio_vectors(metric, whole, half).T, whole.studio.items, whole.items)
     camera = np.full((len(right), whole.items), -1.0, np.float32)
     own = np.full(len(right), -1.0, np.float32)
     if len(fold.seen.camera):
@@ -93,11 +93,11 @@ def ask(fold: Fold, metric: Metric) -> Asked:
     return Asked(right, studio, camera, own)
 
 
-def _best(scores: Vectors, items: Labels, several: int) -> Vectors:
-    best = np.full((len(scores), several), -1.0, np.float32)
-    for column, item in enumerate(items):
-        best[:, item] = np.maximum(best[:, item], scores[:, column])
-    return best
+def best_of(scores: Vectors, items: Labels, several: int) -> Vectors:
+    """From scores against vectors, (n, vectors), to those against their items, (n, several); -1 where one has none."""
+    best = np.full((several, len(scores)), -1.0, np.float32)
+    np.maximum.at(best, items, scores.T)
+    return np.ascontiguousarray(best.T)
 
 
 def _by_other_photos(vectors: Vectors, items: Labels) -> Vectors:
@@ -106,9 +106,5 @@ def _by_other_photos(vectors: Vectors, items: Labels) -> Vectors:
     place = np.searchsorted(present, items)
     counts = np.bincount(place)[place]
     others = unit(means[place] * counts[:, None] - vectors)
-    return np.where(counts > 1, np.sum(vectors * others, axis=1), -1.0).astype(np.float32)
-
-
-def metric_of(fold: Fold, shrinkage: float, dim: int) -> Metric:
-    """The metric that the fold's visible part gives."""
-    return fit_metric(fold.white.matrix(shrinkage), fold.seen, dim)
+    scores = np.where(counts > 1, np.sum(vectors * others, axis=1), -1.0)
+    return np.asarray(scores, np.float32)

@@ -1,5 +1,6 @@
 """What a catalog's own pictures teach: the projection, a vector for every picture, prototypes, and the thresholds."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,13 +11,18 @@ from components.core.projection import Projection, identity
 from components.core.segments import Vectors
 from index_builder.learning.calibration import answers, calibrate, choose_penalty, unknown_answers
 from index_builder.learning.discriminant import Labels, whitening
-from index_builder.learning.held_out import Asked, Fold, ask, folds, metric_of
+from index_builder.learning.held_out import Asked, Fold, ask, best_of, folds
 from index_builder.learning.material import Domain, Material
-from index_builder.learning.metric import Metric, fit_metric, prototypes, scatter_of, studio_vectors
+from index_builder.learning.metric import Metric, fit_metrics, prototypes, scatter_of, studio_vectors
+
+log = logging.getLogger(__name__)
 
 SHRINKAGES = (0.5, 0.7, 0.9, 1.0)
 """Candidates; 1 leaves no more than plain principal components."""
+USUAL_SHRINKAGE = 0.7
 DIMS = (64, 128, 256)
+WORTH_DOUBLING = 0.01
+"""So many more of the held-out views a vector twice as long has to find."""
 EMPTY_SHARE = 0.95
 LOWEST, HIGHEST = 0.2, 0.6
 FEWEST_ITEMS = 8
@@ -49,8 +55,8 @@ def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max
     if scatter is None or material.items < 2:
         return _plain(material, empty)
     held_out = list(folds(material)) if material.items >= FEWEST_ITEMS else []
-    shrinkage, dim, asked = _choose(held_out, max_dim)
-    metric = fit_metric(whitening(scatter).matrix(shrinkage), centered, dim)
+    shrinkage, dim, asked = _choose(held_out, _dims(material.items, max_dim))
+    metric = fit_metrics(whitening(scatter).matrix(shrinkage), centered, [dim])[0]
     studio_mean, _, query_mean = material.means()
     projection = Projection(studio_mean, query_mean, metric.matrix)
     learned = _vectors(metric, centered, projection)
@@ -74,21 +80,27 @@ def _plain(material: Material, empty: Vectors) -> Learned:
     return Learned(projection, studio, camera, prototypes(camera, material.camera.items), Thresholds(min_score), None)
 
 
-def _choose(held_out: list[Fold], max_dim: int) -> tuple[float, int, list[Asked]]:
+def _choose(held_out: list[Fold], dims: list[int]) -> tuple[float, int, list[Asked]]:
     """The shrinkage and dimension that find most held-out views, with what those were answered."""
-    dims = [dim for dim in DIMS if dim <= max_dim] or [max_dim]
     if not held_out:
-        return SHRINKAGES[1], dims[0], []
-    best: tuple[float, float, int, list[Asked]] | None = None
-    for dim in dims:
+        return USUAL_SHRINKAGE, dims[0], []
+    tried: dict[tuple[int, float], list[Asked]] = {(dim, shrinkage): [] for dim in dims for shrinkage in SHRINKAGES}
+    for fold in held_out:
         for shrinkage in SHRINKAGES:
-            asked = [ask(fold, metric_of(fold, shrinkage, dim)) for fold in held_out]
-            found = float(np.mean([_found(one) for one in asked]))
-            # A longer vector has to be worth it.
-            if best is None or found > best[0] + (0.005 if dim > best[2] else 0.0):
-                best = (found, shrinkage, dim, asked)
-    assert best is not None  # noqa: S101  # there is at least one candidate
-    return best[1:]
+            metrics = fit_metrics(fold.white.matrix(shrinkage), fold.seen, dims)
+            for dim, metric in zip(dims, metrics, strict=True):
+                tried[dim, shrinkage].append(ask(fold, metric))
+    found = {candidate: float(np.mean([_found(one) for one in asked])) for candidate, asked in tried.items()}
+    log.info("found of held-out views, by dimension and shrinkage: %s", found)
+    # A longer vector has to be worth it.
+    dim, shrinkage = max(found, key=lambda candidate: found[candidate] - WORTH_DOUBLING * np.log2(candidate[0]))
+    return shrinkage, dim, tried[dim, shrinkage]
+
+
+def _dims(items: int, max_dim: int) -> list[int]:
+    """Lengths to try: more than there are items would not tell them apart better."""
+    most = min(max_dim, max(DIMS[0], items - 1))
+    return sorted({min(dim, most) for dim in DIMS})
 
 
 def _found(asked: Asked) -> float:
@@ -115,13 +127,9 @@ def _vectors(metric: Metric, centered: Material, projection: Projection) -> Lear
 
 def _best(queries: Vectors, learned: Learned, material: Material) -> Vectors:
     """The scores of ``queries`` against every item, (n, items)."""
-    scores = np.full((len(queries), material.items), -1.0, np.float32)
-    domains = ((learned.studio, material.studio.items), (learned.camera, material.camera.items))
-    for vectors, items in (*domains, (learned.prototypes.embeddings, learned.prototypes.items)):
-        found = queries @ vectors.T
-        for column, item in enumerate(items):
-            scores[:, item] = np.maximum(scores[:, item], found[:, column])
-    return scores
+    vectors = np.vstack([learned.studio, learned.camera, learned.prototypes.embeddings])
+    items = np.concatenate([material.studio.items, material.camera.items, learned.prototypes.items])
+    return best_of(queries @ vectors.T, items, material.items)
 
 
 def _calibration(

@@ -1,5 +1,6 @@
 """Fits the metric in which views of one item are near each other, and gives every picture its vector in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,26 +69,15 @@ def item_means(material: Material) -> Vectors:
     return means[known]
 
 
-def fit_metric(white: Vectors, material: Material, dim: int) -> Metric:
-    """The ``dim`` directions in which the items of ``material`` (centered) differ most under ``white``."""
-    means = item_means(material)
-    matrix = directions(white, means, dim)
-    if matrix.shape[1] < dim:  # fewer items than directions: add those in which their views differ
-        matrix = np.hstack([matrix, _further(white, matrix, _all(material), dim - matrix.shape[1])])
-    return Metric(_scaled(matrix, _all(material)))
-
-
-def _all(material: Material) -> Vectors:
-    return np.vstack([material.studio.embeddings, material.rendered.embeddings, material.camera.embeddings])
-
-
-def _further(white: Vectors, matrix: Vectors, views: Vectors, several: int) -> Vectors:
-    basis, _ = np.linalg.qr(np.linalg.lstsq(white, matrix, rcond=None)[0])
-    whitened = views @ white
-    rest = whitened - (whitened @ basis) @ basis.T
-    found = np.linalg.svd(rest - rest.mean(axis=0), full_matrices=False)[2][:several].T
-    signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])])
-    return np.asarray(white @ (found * signs), np.float32)
+def fit_metrics(white: Vectors, material: Material, dims: Sequence[int]) -> list[Metric]:
+    """A metric for each of ``dims``: so many directions in which the items of ``material`` (centered) differ most."""
+    views = np.vstack([material.studio.embeddings, material.rendered.embeddings, material.camera.embeddings])
+    basis = directions(item_means(material) @ white, min(max(dims), material.items - 1))
+    if basis.shape[1] < max(dims):  # fewer items than directions: add those in which their views differ
+        whitened = views @ white
+        rest = whitened - (whitened @ basis) @ basis.T
+        basis = np.hstack([basis, directions(rest, max(dims) - basis.shape[1])])
+    return [Metric(_scaled(white @ basis[:, :dim], views)) for dim in dims]
 
 
 def _scaled(matrix: Vectors, views: Vectors) -> Vectors:

@@ -16,7 +16,7 @@ from index_builder.learning.camera_views import VERSION, camera_views
 from index_builder.learning.cutout import cut_out
 from index_builder.pictures import MAX_PICTURE_BYTES, Pictures
 
-MOST_VIEWS = 20
+MOST_VIEWS = 32
 """Of one picture; further ones teach little."""
 FEWEST_VIEWS = 2
 VIEWS_IN_ALL = 8_000
