@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from components.catalog import Catalog, load_catalog
-from components.core.camera_mean import means_in_order
+from components.core.camera_mean import CameraMean, means_in_order
+from components.core.decisions import decide, with_probabilities
 from components.core.errors import BadContentError, LookalikeError
-from components.core.matching import decide
 from components.core.messages import MAX_K, Match
 from components.core.segments import Vectors
 from components.featurizer.active_model import load_model_of
@@ -27,6 +27,13 @@ from index_builder.embedding import MAX_PIXELS
 from index_builder.pictures import MAX_PICTURE_BYTES, read_file
 
 Announce = Callable[[str, int], Callable[[int], None]]
+
+
+CAMERAS = {
+    "settled": "the photos are of one camera that has seen many things: center them by what they show together",
+    "new": "the photos are of one camera, in this order: center each by what it saw before, as a new device does",
+    "several": "the photos are of many cameras: center them by the generation's own guess",
+}
 
 
 @dataclass(frozen=True)
@@ -101,12 +108,11 @@ def read_photos(table: Path | None, use: str | None, unknown: Path | None = None
 
 
 def ask(
-    store: Store, seq: int | None, photos: list[Photo], threads: int, announce: Announce, *, one_camera: bool = False
+    store: Store, seq: int | None, photos: list[Photo], threads: int, announce: Announce, *, camera: str = "settled"
 ) -> Run:
     """Ask generation ``seq`` (None: the active one) for every photo.
 
-    With ``one_camera``, each photo is centered by what the same camera saw before it, as on a device; else by the
-    generation's own mean, whatever their order.
+    ``camera`` is one of CAMERAS: how the photos are centered.
 
     Raises BadContentError where no photo can be read, FormatError or UnavailableError where the generation is broken.
     """
@@ -115,10 +121,7 @@ def ask(
     model = load_model_of(store, snapshot.manifest)
     done = announce(f"asking generation {seq}", len(photos))
     readable, embeddings, unreadable = _embed(model, photos, threads, done)
-    start = snapshot.projection.query_mean
-    # As the searcher does: nothing is centered where the catalog's vectors are not.
-    means = means_in_order(embeddings, start) if one_camera and start.any() else None
-    queries = snapshot.projection.query(embeddings, means)
+    queries = snapshot.projection.query(embeddings, _means(embeddings, snapshot.projection.query_mean, camera))
     index, items = Index(snapshot), set(snapshot.item_of)
     answers = [
         _answer(index, photo, photo.item_id in items, query) for photo, query in zip(readable, queries, strict=True)
@@ -154,7 +157,23 @@ def _embed(
     return readable, np.stack(embeddings), unreadable
 
 
+def _means(embeddings: Vectors, start: Vectors, camera: str) -> Vectors | None:
+    """By what to center the photos, see CAMERAS; None for the generation's own guess."""
+    if camera == "several" or not start.any():  # where the catalog's vectors are not centered, nothing is
+        return None
+    if camera == "new":
+        return means_in_order(embeddings, start)
+    settled = CameraMean(start.size)
+    for embedding in embeddings:
+        settled.saw(embedding, start)
+    return settled.around(start)
+
+
 def _answer(index: Index, photo: Photo, known: bool, query: Vectors) -> Answer:
-    matches = index.search(query, MAX_K)
-    decision = decide(matches, index.snapshot.manifest.thresholds.min_score)
-    return Answer(photo, known, matches, decision.kind, int(decision.kind == "match"))
+    snapshot = index.snapshot
+    thresholds = snapshot.manifest.thresholds
+    matches = with_probabilities(index.search(query, MAX_K), thresholds.calibration)
+    category = snapshot.category_of[matches[0].item_id] if matches else ""
+    decision = decide(matches, thresholds, category=category)
+    candidates = decision.candidates or int(decision.kind == "match")
+    return Answer(photo, known, matches, decision.kind, candidates)

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.core.errors import ConfigurationError
 from components.store import Store
-from index_builder.answers import ask, read_photos
+from index_builder.answers import CAMERAS, ask, read_photos
 from index_builder.comparison import Comparison, compare
 from index_builder.evaluate import Evaluation, evaluate
 from index_builder.evaluation_page import evaluation_page
@@ -31,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", help="only the photos with this value in the column use")
     parser.add_argument("--unknown", type=Path, metavar="FOLDER", help="pictures of other things than the items")
     parser.add_argument(
-        "--one-camera",
-        action="store_true",
-        help="the photos are of one camera, in this order: center each by what it saw before, as a device does",
+        "--camera",
+        choices=CAMERAS,
+        default="settled",
+        help="; ".join(f"{name}: {meaning}" for name, meaning in CAMERAS.items()) + " (default: settled)",
     )
     parser.add_argument(
         "--compare", metavar="SEQ|FOLDER", help="another generation: its number here, or the folder of another build"
@@ -50,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     photos = read_photos(args.photos, args.use, args.unknown)
     store, threads = Store(args.generation), max(1, args.threads)
     with Steps() as steps:
-        asked = ask(store, args.seq, photos, threads, steps.announce, one_camera=args.one_camera)
+        asked = ask(store, args.seq, photos, threads, steps.announce, camera=args.camera)
         figures, comparison = evaluate(asked), None
         if args.compare is not None:
             other, seq = (store, int(args.compare)) if args.compare.isdecimal() else (Store(Path(args.compare)), None)
-            answered = ask(other, seq, photos, threads, steps.announce, one_camera=args.one_camera)
+            answered = ask(other, seq, photos, threads, steps.announce, camera=args.camera)
             comparison = compare(asked, answered)
     if args.html is not None:
         write_page(args.html, evaluation_page(asked, figures, comparison))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from components.catalog import load_catalog
-from components.core.camera_mean import means_in_order
+from components.core.camera_mean import CameraMean, means_in_order
 from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import ModelRef
 from components.core.items import Item
@@ -128,12 +128,17 @@ def test_photos_of_one_camera_are_centered_by_what_it_saw_before(
     items = [Item(item_id=f"i{n}") for n in range(7)]
     write_generation(centered, vectors, items, model=reference, projection=projection)
     photos = [Photo(path, f"i{n}") for n, path in enumerate(paths)]
-    alone, before = (ask(centered, None, photos, 2, silent, one_camera=one).queries for one in (False, True))
+    alone, before = (ask(centered, None, photos, 2, silent, camera=one).queries for one in ("several", "new"))
     assert np.allclose(alone[0], before[0], atol=1e-5)  # nothing was seen before the first one
     means = means_in_order(list(vectors), domain)
     expected = Projection(domain, domain, None).query(vectors, means)
     assert np.abs(before - expected).max() < 5e-4 < np.abs(alone[-1] - expected[-1]).max()
-    assert np.array_equal(*(ask(store, None, photos, 2, silent, one_camera=one).queries for one in (False, True)))
+    assert np.array_equal(*(ask(store, None, photos, 2, silent, camera=one).queries for one in ("several", "new")))
+    settled = CameraMean(model.dim)
+    for vector in vectors:
+        settled.saw(vector, domain)
+    expected = Projection(domain, domain, None).query(vectors, settled.around(domain))
+    assert np.abs(ask(centered, None, photos, 2, silent).queries - expected).max() < 5e-4
 
 
 def test_photos_that_cannot_be_read_are_refused(by_hand: tuple[Store, list[Path]], tmp_path: Path) -> None:

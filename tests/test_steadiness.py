@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from components.core.matching import Decision
+from components.core.decisions import Decision
 from components.core.messages import Match
 from components.core.scene import FRAMES, Scene
 from components.core.steadiness import PATIENCE, SURE, Answer, Steadiness

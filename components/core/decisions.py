@@ -142,12 +142,12 @@ def _decide_item(matches: Sequence[Match], calibration: Calibration, category: s
         return _no_match("this looks like no item of the catalog")
     shares = [match.probability or 0.0 for match in matches[:MAX_CANDIDATES]]
     candidates = sum(share >= STILL_POSSIBLE * shares[0] for share in shares)
-    if candidates < 2 or shares[0] >= CLEARLY_FIRST * shares[1]:  # noqa: PLR2004  # one alone is no choice
+    if candidates < 2 or shares[0] >= CLEARLY_FIRST * shares[1]:  # one alone is no choice
         return Decision("match")
     return Decision("ambiguous", candidates=candidates)
 
 
 def _decide_style(matches: Sequence[Match]) -> Decision:
-    if (matches[0].probability or 0.0) < 0.5:  # noqa: PLR2004  # more likely wrong than right
+    if (matches[0].probability or 0.0) < 0.5:  # more likely wrong than right
         return _no_match("nothing in the catalog is of this kind")
     return Decision("match")

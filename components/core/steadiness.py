@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from components.core.matching import Decision
+from components.core.decisions import Decision
 from components.core.messages import Match
 
 SURE = 0.9

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.featurizer.frame import Image
-from index_builder.thumbnails import fit
+from components.thumbnails import fit
 
 LONGEST_SIDE = 256
 """Camera views are not larger."""

@@ -62,7 +62,7 @@ class Asked:
 
     def scores(self, penalty: float, *, taught: bool) -> Vectors:
         """Every item's score, the right one known by its photos (``taught``) or by its studio picture."""
-        scores = np.maximum(self.by_studio, self.by_camera - penalty)
+        scores: Vectors = np.maximum(self.by_studio, self.by_camera - np.float32(penalty))
         rows = np.arange(len(self.right))
         own = self.by_studio[rows, self.right]
         scores[rows, self.right] = np.maximum(own, self.own_by_camera - penalty) if taught else own
