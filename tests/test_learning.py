@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.core.segments import Vectors
-from index_builder.learning.calibration import ALWAYS_ANSWERED, USUAL_PENALTY
+from index_builder.learning.calibration import USUAL_PENALTY
 from index_builder.learning.camera_views import camera_views
 from index_builder.learning.cutout import cut_out
 from index_builder.learning.discriminant import directions, unit, whitening, within
@@ -92,6 +92,10 @@ def test_logistic_regression_finds_the_model_that_made_the_data() -> None:
     np.testing.assert_allclose(found, [0.5, 2.0, -1.0], atol=0.1)
 
 
+def unit_all(vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Vectors:
+    return unit(vectors.reshape(-1, DIM)).reshape(vectors.shape)
+
+
 def world(*, photos: int, taught: int = ITEMS, seed: int = 4) -> tuple[Material, Vectors, dict[int, Vectors]]:
     """Items that differ in a few directions, with views that differ in others, more strongly; and queries of them."""
     rng = np.random.default_rng(seed)
@@ -150,7 +154,7 @@ def test_photos_make_it_better_also_for_items_without_any() -> None:
     after = learn(some, empty, categories(), 64)
     never, taught = range(ITEMS // 2, ITEMS), range(ITEMS // 2)
     assert hit_rate(after, some, queries, taught) > hit_rate(before, studio_alone, queries, taught)
-    assert hit_rate(after, some, queries, never) >= hit_rate(before, studio_alone, queries, never) - 0.05
+    assert hit_rate(after, some, queries, never) >= hit_rate(before, studio_alone, queries, never)
     assert 0 <= after.thresholds.camera_penalty < 0.5
 
 
@@ -170,10 +174,10 @@ def test_learning_twice_gives_the_same() -> None:
 
 
 def test_stated_probabilities_are_right_as_often_as_they_say() -> None:
-    material, empty, queries = world(photos=3)
+    material, empty, _ = world(photos=3)
     calibration = learn(material, empty, categories(), 64).thresholds.calibration
     assert calibration is not None
-    assert 0 < calibration.min_known <= ALWAYS_ANSWERED
+    assert 0 < calibration.min_known < 1
     assert calibration.known(0.9, 0.2) > 0.9 > 0.5 > calibration.known(0.05, 0.04)
 
 

@@ -11,12 +11,8 @@ from index_builder.learning.discriminant import Labels
 from index_builder.learning.held_out import Asked
 from index_builder.learning.logistic import Numbers, fit_logistic
 
-UNKNOWN_SHARE = 0.2
+UNKNOWN_SHARE = 0.3
 """How many of a camera's pictures of things are taken to show none of the catalog."""
-WRONG_ON_UNKNOWN = 0.05
-"""Of the pictures of unknown items so many may be answered."""
-ALWAYS_ANSWERED = 0.5
-"""A picture that more probably than this shows a known item is answered, however strict that leaves the others."""
 ENOUGH_OF_A_CATEGORY = 100
 _TEMPERATURES = np.geomspace(0.01, 0.5, 40)
 _PENALTIES = np.arange(0.0, 0.5, 0.025)
@@ -34,38 +30,36 @@ class Answers:
     """Position of the right item; -1 where it is not among them."""
     first: Labels = field(repr=False)
     """The best item."""
+    right: Labels = field(repr=False)
+    """The right item; -1 where it is none of the index's."""
     weights: Numbers = field(repr=False)
 
 
 def choose_penalty(asked: Sequence[Asked], taught_share: float) -> float:
-    """What a photo's score loses, so that items with and without photos are found alike often."""
-    if not any((one.own_by_camera > -1).any() for one in asked) or not taught_share > 0:
-        return USUAL_PENALTY
+    """What a photo's score loses, so that items with photos do not outshine those without.
+
+    The product of both hit rates is to be largest: what one kind gains must be worth what the other loses.
+    """
     if taught_share == 1:
         return 0.0
+    if not any(one.taught.any() for one in asked) or all(one.taught.all() for one in asked):
+        return USUAL_PENALTY
+    taught = np.concatenate([one.taught for one in asked])
 
     def found(penalty: float) -> float:
-        shares = [
-            float(np.mean(np.concatenate([_first_right(one, penalty, taught=taught) for one in asked])))
-            for taught in (True, False)
-        ]
-        return sum(shares)
+        right = np.concatenate([one.scores(penalty).argmax(axis=1) == one.right for one in asked])
+        return float(right[taught].mean() * right[~taught].mean())
 
     return round(float(max(_PENALTIES, key=lambda penalty: found(float(penalty)))), 3)
 
 
-def _first_right(asked: Asked, penalty: float, *, taught: bool) -> Vectors:
-    return np.asarray(asked.scores(penalty, taught=taught).argmax(axis=1) == asked.right, np.float32)
-
-
 def answers(asked: Sequence[Asked], penalty: float, taught_share: float) -> Answers:
-    """What the index would answer to known items: by their photos for ``taught_share`` of the weight."""
+    """What the index would answer to known items; those known by photos have ``taught_share`` of the weight."""
     parts = []
     for one in asked:
-        for taught, share in ((True, taught_share), (False, 1 - taught_share)):
-            usable = one.own_by_camera > -1 if taught else np.ones(len(one.right), bool)
-            if share > 0 and usable.any():
-                parts.append((one.scores(penalty, taught=taught)[usable], one.right[usable], share / usable.sum()))
+        for group, share in ((one.taught, taught_share), (~one.taught, 1 - taught_share)):
+            if share > 0 and group.any():
+                parts.append((one.scores(penalty)[group], one.right[group], share / group.sum()))
     return _joined(parts)
 
 
@@ -73,16 +67,16 @@ def unknown_answers(asked: Sequence[Asked], penalty: float, nothing: Vectors) ->
     """What it would answer to items that it does not have, and to pictures of nothing (their scores, (n, items))."""
     parts = []
     for one in asked:
-        scores = one.scores(penalty, taught=False)
-        scores[np.arange(len(one.right)), one.right] = -1.0
-        parts.append((scores, np.full(len(one.right), -1), 1 / len(one.right)))
-    if len(nothing):
-        parts.append((nothing, np.full(len(nothing), -1), len(asked) / 4 / len(nothing)))
+        left_out = ~one.taught
+        scores, right = one.scores(penalty)[left_out], one.right[left_out]
+        scores[np.arange(len(right)), right] = -1.0
+        parts.append((scores, np.full(len(right), -1), 1 / max(1, len(right))))
+    parts.append((nothing, np.full(len(nothing), -1), len(asked) / 4 / len(nothing)))
     return _joined(parts)
 
 
 def _joined(parts: Sequence[tuple[Vectors, Labels, float]]) -> Answers:
-    scores, position, first, weights = [], [], [], []
+    scores, position, first, rights, weights = [], [], [], [], []
     for found, right, weight in parts:
         top = min(_TOP, found.shape[1])
         order = np.argsort(-found, axis=1, kind="stable")[:, :top]
@@ -90,21 +84,26 @@ def _joined(parts: Sequence[tuple[Vectors, Labels, float]]) -> Answers:
         scores.append(np.take_along_axis(found, order, axis=1))
         position.append(np.where(there.any(axis=1), there.argmax(axis=1), -1))
         first.append(order[:, 0])
+        rights.append(right)
         weights.append(np.full(len(found), weight))
-    return Answers(*(np.concatenate(several) for several in (scores, position, first, weights)))
+    return Answers(*(np.concatenate(several) for several in (scores, position, first, rights, weights)))
 
 
-def calibrate(known: Answers, unknown: Answers, same_kind: Labels, categories: Mapping[int, str]) -> Calibration:
-    """The calibration; ``same_kind``, (len(known),), says whether the best item is of the right one's category."""
+def calibrate(known: Answers, unknown: Answers, categories: Mapping[int, str]) -> Calibration:
+    """The calibration; ``categories`` has one for every item's number."""
     features = np.vstack([_features(known), _features(unknown)])
     true = np.concatenate([np.ones(len(known.first)), np.zeros(len(unknown.first))])
     weights = np.concatenate(
         [(1 - UNKNOWN_SHARE) * _share(known.weights), UNKNOWN_SHARE * _share(unknown.weights)]
     ) * len(true)
     bias, score, margin = fit_logistic(features, true, weights).tolist()
-    kinds = np.concatenate([same_kind.astype(float), np.zeros(len(unknown.first))])
+    pairs = zip(known.first.tolist(), known.right.tolist(), strict=True)
+    same_kind = np.array([categories[first] == categories[right] for first, right in pairs], float)
+    kinds = np.concatenate([same_kind, np.zeros(len(unknown.first))])
     style_bias, style_score = fit_logistic(features[:, :1], kinds, weights).tolist()
-    probability = 1 / (1 + np.exp(-(bias + _features(unknown) @ [score, margin])))
+    of_known, of_unknown = (
+        1 / (1 + np.exp(-(bias + _features(several) @ [score, margin]))) for several in (known, unknown)
+    )
     return Calibration(
         known_bias=bias,
         known_score=score,
@@ -112,8 +111,8 @@ def calibrate(known: Answers, unknown: Answers, same_kind: Labels, categories: M
         temperature=_temperature(known),
         style_bias=style_bias,
         style_score=style_score,
-        min_known=_strict(probability, unknown.weights),
-        min_known_by_category=_by_category(probability, unknown, categories),
+        min_known=_strict(of_known, known, of_unknown, unknown),
+        min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories),
     )
 
 
@@ -142,18 +141,30 @@ def _temperature(known: Answers) -> float:
     return round(float(min(_TEMPERATURES, key=lambda t: loss(float(t)))), 4)
 
 
-def _strict(probability: Numbers, weights: Numbers) -> float:
-    order = np.argsort(-probability)
-    passed = np.cumsum(_share(weights[order]))
-    index = min(int(np.searchsorted(passed, WRONG_ON_UNKNOWN)), len(order) - 1)
-    return round(min(float(probability[order[index]]), ALWAYS_ANSWERED), 4)
+def _strict(of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers) -> float:
+    """From where on to answer: where right answers less answered unknown items are most (Youden 1950)."""
+    candidates = np.unique(np.round(np.concatenate([of_known, of_unknown]), 4))
+    right, total = known.weights * (known.position == 0), known.weights.sum()
+    gains = [
+        float(
+            right[of_known >= least].sum() / total - unknown.weights[of_unknown >= least].sum() / unknown.weights.sum()
+        )
+        for least in candidates
+    ]
+    return float(candidates[int(np.argmax(gains))])
 
 
-def _by_category(probability: Numbers, unknown: Answers, categories: Mapping[int, str]) -> dict[str, float]:
-    names = np.array([categories[int(item)] for item in unknown.first])
-    several, counts = np.unique(names, return_counts=True)
-    return {
-        str(name): _strict(probability[names == name], unknown.weights[names == name])
-        for name, count in zip(several, counts, strict=True)
-        if count >= ENOUGH_OF_A_CATEGORY and name
-    }
+def _by_category(
+    of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers, categories: Mapping[int, str]
+) -> dict[str, float]:
+    names = [np.array([categories[int(item)] for item in several.first]) for several in (known, unknown)]
+    found = {}
+    for name in sorted(set(names[0].tolist()) & set(names[1].tolist()) - {""}):
+        here, there = names[0] == name, names[1] == name
+        if min(here.sum(), there.sum()) >= ENOUGH_OF_A_CATEGORY:
+            found[name] = _strict(of_known[here], _part(known, here), of_unknown[there], _part(unknown, there))
+    return found
+
+
+def _part(several: Answers, chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Answers:
+    return Answers(*(vars(several)[name][chosen] for name in ("scores", "position", "first", "right", "weights")))

@@ -1,7 +1,8 @@
-"""Asks as a camera would, with views of items that the metric did not learn from: what the choices are made by.
+"""Asks as a camera would, with views that the metric did not learn from: what the choices are made by.
 
-Items are left out in turn (cross-validation). Each of their views is a query: once with its item in the index by its
-studio picture, once by its other photos, once without it, as of an unknown item.
+Items are left out in turn (cross-validation): each of their photos, or rendered views where there are none, asks for an
+item that is known by its studio picture alone, and, with that item taken away, for an unknown one. Of the other items a
+part of the photos is left out: they ask for items that are known by other photos.
 """
 
 from collections.abc import Iterator
@@ -21,32 +22,45 @@ MOST_QUERIES = 600
 
 @dataclass(frozen=True)
 class Fold:
-    """A metric's whitening that did not see ``out``, and the material with what may be seen of them."""
+    """A metric's whitening, the material that it may see, and the views that it may not."""
 
-    out: Labels
     white: Whitening
     seen: Material
-    """Centered, without photos and rendered views of the items in ``out``."""
+    """Centered, without photos and rendered views of the items left out, and without some photos of the others."""
     whole: Material
     """Centered, with all."""
+    out: Labels
+    """The items left out."""
+    photos: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
+    """Which photos are left out, (len(whole.camera),)."""
 
 
 def folds(material: Material) -> Iterator[Fold]:
     """The folds, one after the other; none where there is too little to learn from."""
     centered = material.centered()
     order = np.random.default_rng(0).permutation(material.items)
+    turn = _turns(centered.camera.items)
     for number in range(FOLDS):
         out = np.sort(order[number::FOLDS])
-        kept = ~np.isin(centered.rendered.items, out)
+        drawn = ~np.isin(centered.rendered.items, out)
+        photos = np.isin(centered.camera.items, out) | (turn == number)
         seen = replace(
             centered,
-            rendered=centered.rendered.where(kept),
-            picture=centered.picture[kept],
-            camera=centered.camera.without(out),
+            rendered=centered.rendered.where(drawn),
+            picture=centered.picture[drawn],
+            camera=centered.camera.where(~photos),
         )
         scatter = scatter_of(seen)
         if scatter is not None and len(out):
-            yield Fold(out, whitening(scatter), seen, centered)
+            yield Fold(whitening(scatter), seen, centered, out, photos)
+
+
+def _turns(items: Labels) -> Labels:
+    """In which fold each photo is left out: an item's first in the first one, and so on; a single one in none."""
+    turns = np.zeros(len(items), np.int64)
+    for item, count in zip(*np.unique(items, return_counts=True), strict=True):
+        turns[items == item] = np.arange(count) % FOLDS if count > 1 else -1
+    return turns
 
 
 @dataclass(frozen=True)
@@ -55,42 +69,38 @@ class Asked:
 
     right: Labels = field(repr=False)
     """The item that each query shows, (queries,)."""
+    taught: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
+    """Whether that is known by other photos, (queries,)."""
     by_studio: Vectors = field(repr=False)
     by_camera: Vectors = field(repr=False)
-    own_by_camera: Vectors = field(repr=False)
-    """The right item's score by its other photos, (queries,); -1 where it has none."""
 
-    def scores(self, penalty: float, *, taught: bool) -> Vectors:
-        """Every item's score, the right one known by its photos (``taught``) or by its studio picture."""
-        scores: Vectors = np.maximum(self.by_studio, self.by_camera - np.float32(penalty))
-        rows = np.arange(len(self.right))
-        own = self.by_studio[rows, self.right]
-        scores[rows, self.right] = np.maximum(own, self.own_by_camera - penalty) if taught else own
-        return scores
+    def scores(self, penalty: float) -> Vectors:
+        """Every item's score where photos score ``penalty`` less."""
+        return np.asarray(np.maximum(self.by_studio, self.by_camera - np.float32(penalty)), np.float32)
 
 
 def ask(fold: Fold, metric: Metric) -> Asked:
-    """The views of the items left out, as queries; photos where there are some, else every second rendered view."""
+    """The views left out, as queries."""
     whole = fold.whole
-    photos = np.flatnonzero(np.isin(whole.camera.items, fold.out))
-    if len(photos):
-        half = np.ones(len(whole.rendered), bool)
-        queries, right = whole.camera.embeddings[photos], whole.camera.items[photos]
-    else:
-        half = np.arange(len(whole.rendered)) % 2 == 0
-        chosen = np.flatnonzero(~half & np.isin(whole.rendered.items, fold.out))
-        queries, right = whole.rendered.embeddings[chosen], whole.rendered.items[chosen]
-    step = max(1, -(-len(right) // MOST_QUERIES))
-    vectors, right = metric.project(queries[::step]), right[::step]
-    studio = best_of(vectors @ studio_vectors(metric, whole, half).T, whole.studio.items, whole.items)
+    queries, right, shown = _queries(fold)
+    vectors = metric.project(queries)
+    studio = best_of(vectors @ studio_vectors(metric, whole, shown).T, whole.studio.items, whole.items)
     camera = np.full((len(right), whole.items), -1.0, np.float32)
-    own = np.full(len(right), -1.0, np.float32)
     if len(fold.seen.camera):
         present, means = means_of(metric.project(fold.seen.camera.embeddings), fold.seen.camera.items)
         camera[:, present] = vectors @ unit(means).T
-    if len(photos):
-        own = _by_other_photos(metric.project(queries), whole.camera.items[photos])[::step]
-    return Asked(right, studio, camera, own)
+    return Asked(right, ~np.isin(right, fold.out), studio, camera)
+
+
+def _queries(fold: Fold) -> tuple[Vectors, Labels, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+    """Embeddings and items of the queries, and which rendered views the index may know."""
+    camera, rendered = fold.whole.camera, fold.whole.rendered
+    half = np.arange(len(rendered)) % 2 == 0
+    drawn = ~half & np.isin(rendered.items, np.setdiff1d(fold.out, camera.items))
+    embeddings = np.concatenate([camera.embeddings[fold.photos], rendered.embeddings[drawn]])
+    items = np.concatenate([camera.items[fold.photos], rendered.items[drawn]])
+    step = max(1, -(-len(items) // MOST_QUERIES))
+    return embeddings[::step], items[::step], half | ~drawn
 
 
 def best_of(scores: Vectors, items: Labels, several: int) -> Vectors:
@@ -98,13 +108,3 @@ def best_of(scores: Vectors, items: Labels, several: int) -> Vectors:
     best = np.full((several, len(scores)), -1.0, np.float32)
     np.maximum.at(best, items, scores.T)
     return np.ascontiguousarray(best.T)
-
-
-def _by_other_photos(vectors: Vectors, items: Labels) -> Vectors:
-    """Every photo's score against the mean of the other photos of its item; -1 where there is no other."""
-    present, means = means_of(vectors, items)
-    place = np.searchsorted(present, items)
-    counts = np.bincount(place)[place]
-    others = unit(means[place] * counts[:, None] - vectors)
-    scores = np.where(counts > 1, np.sum(vectors * others, axis=1), -1.0)
-    return np.asarray(scores, np.float32)

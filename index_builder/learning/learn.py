@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from components.core.decisions import Calibration, Thresholds
+from components.core.decisions import Thresholds
 from components.core.projection import Projection, identity
 from components.core.segments import Vectors
-from index_builder.learning.calibration import answers, calibrate, choose_penalty, unknown_answers
-from index_builder.learning.discriminant import Labels, whitening
+from index_builder.learning.calibration import USUAL_PENALTY, answers, calibrate, choose_penalty, unknown_answers
+from index_builder.learning.discriminant import whitening
 from index_builder.learning.held_out import Asked, Fold, ask, best_of, folds
 from index_builder.learning.material import Domain, Material
 from index_builder.learning.metric import Metric, fit_metrics, prototypes, scatter_of, studio_vectors
@@ -64,9 +64,12 @@ def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max
     taught = len(np.unique(material.camera.items)) / material.items
     penalty = choose_penalty(asked, taught)
     min_score = round(float(np.clip(np.quantile(nothing.max(axis=1), EMPTY_SHARE), LOWEST, HIGHEST)), 3)
-    calibration = _calibration(asked, penalty, taught, nothing, categories) if asked else None
-    hits = _hit_rate(asked, penalty, taught)
-    return replace(learned, thresholds=Thresholds(min_score, penalty, calibration), hit_rate_at_1=hits)
+    if not asked:
+        return replace(learned, thresholds=Thresholds(min_score, penalty))
+    known, unknown = answers(asked, penalty, taught), unknown_answers(asked, penalty, nothing)
+    hits = round(float(np.average(known.position == 0, weights=known.weights)), 4)
+    thresholds = Thresholds(min_score, penalty, calibrate(known, unknown, categories))
+    return replace(learned, thresholds=thresholds, hit_rate_at_1=hits)
 
 
 def _plain(material: Material, empty: Vectors) -> Learned:
@@ -104,12 +107,12 @@ def _dims(items: int, max_dim: int) -> list[int]:
 
 
 def _found(asked: Asked) -> float:
-    """Half for the right item first, half for it among the first five."""
-    taught = bool((asked.own_by_camera > -1).any())
-    scores = asked.scores(0.15 if not taught else 0.0, taught=taught)
+    """Half for the right item first, half for it among the first five; as much for items with photos as without."""
+    scores = asked.scores(USUAL_PENALTY)
     own = scores[np.arange(len(asked.right)), asked.right][:, None]
     rank = (scores > own).sum(axis=1)
-    return float(np.mean(rank < 1) + np.mean(rank < 5)) / 2  # hit rate at 5
+    groups = [rank[group] for group in (asked.taught, ~asked.taught) if group.any()]
+    return float(np.mean([np.mean(ranks < 1) + np.mean(ranks < 5) for ranks in groups])) / 2  # of five
 
 
 def _vectors(metric: Metric, centered: Material, projection: Projection) -> Learned:
@@ -130,29 +133,3 @@ def _best(queries: Vectors, learned: Learned, material: Material) -> Vectors:
     vectors = np.vstack([learned.studio, learned.camera, learned.prototypes.embeddings])
     items = np.concatenate([material.studio.items, material.camera.items, learned.prototypes.items])
     return best_of(queries @ vectors.T, items, material.items)
-
-
-def _calibration(
-    asked: list[Asked], penalty: float, taught: float, nothing: Vectors, categories: Mapping[int, str]
-) -> Calibration:
-    known = answers(asked, penalty, taught)
-    right = _right_of(asked, taught)
-    same_kind = np.array([categories[int(a)] == categories[int(b)] for a, b in zip(known.first, right, strict=True)])
-    return calibrate(known, unknown_answers(asked, penalty, nothing), same_kind.astype(np.int64), categories)
-
-
-def _right_of(asked: list[Asked], taught: float) -> Labels:
-    parts = []
-    for one in asked:
-        if taught > 0 and (one.own_by_camera > -1).any():
-            parts.append(one.right[one.own_by_camera > -1])
-        if taught < 1:
-            parts.append(one.right)
-    return np.concatenate(parts)
-
-
-def _hit_rate(asked: list[Asked], penalty: float, taught: float) -> float | None:
-    if not asked:
-        return None
-    known = answers(asked, penalty, taught)
-    return round(float(np.average(known.position == 0, weights=known.weights)), 4)
