@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from components.core.segments import Vectors
-from index_builder.learning.discriminant import Labels, Whitening, means_of, unit, whitening
+from index_builder.learning.discriminant import Labels, Whitening, whitening
 from index_builder.learning.material import Material
-from index_builder.learning.metric import Metric, scatter_of, studio_vectors
+from index_builder.learning.metric import Metric, prototypes, scatter_of, studio_vectors
 
 FOLDS = 4
 MOST_QUERIES = 600
@@ -85,10 +85,10 @@ def ask(fold: Fold, metric: Metric) -> Asked:
     queries, right, shown = _queries(fold)
     vectors = metric.project(queries)
     studio = best_of(vectors @ studio_vectors(metric, whole, shown).T, whole.studio.items, whole.items)
-    camera = np.full((len(right), whole.items), -1.0, np.float32)
-    if len(fold.seen.camera):
-        present, means = means_of(metric.project(fold.seen.camera.embeddings), fold.seen.camera.items)
-        camera[:, present] = vectors @ unit(means).T
+    photos, items = metric.project(fold.seen.camera.embeddings), fold.seen.camera.items
+    means = prototypes(photos, items)
+    known = np.vstack([photos, means.embeddings])
+    camera = best_of(vectors @ known.T, np.concatenate([items, means.items]), whole.items)
     return Asked(right, ~np.isin(right, fold.out), studio, camera)
 
 
