@@ -21,8 +21,9 @@ from index_builder.embedding import CatalogEmbedding, Failure, View
 from index_builder.embedding_store import EmbeddingStore
 from index_builder.empty_scenes import empty_scenes
 from index_builder.generation import Made, Naming, write_generation
-from index_builder.learning.rendering import CameraViews, Rendering
+from index_builder.learning.rendering import MOST_VIEWS, CameraViews, Rendering
 from index_builder.pictures import Pictures
+from index_builder.taught import adopt, joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,10 @@ class BuildOptions:
     name: str
     license: str = "unknown"
     max_dim: int = 256
+    camera_views: int = MOST_VIEWS
+    """How many camera views to render of a studio picture at most."""
+    taught: Path | None = None
+    """What was taught at cameras, to be taken over."""
     max_failures: int = 10
     threads: int = os.cpu_count() or 1
 
@@ -123,8 +128,11 @@ def _embed(
         done = announce("embedding pictures", sum(len(entry.pictures) for entry in entries))
         embedding = CatalogEmbedding(pictures, embedder, model.preprocessing.size, kept, store)
         views, failures = embedding.run(entries, options.threads, done)
+        if options.taught is not None:
+            adopted = adopt(options.taught, entries, model.digest, store)
+            views, failures = joined(views, adopted.views), failures + adopted.failures
         rendering = Rendering(pictures, embedder, model.preprocessing.size, kept)
-        return views, rendering.run(views, options.threads, announce), failures
+        return views, rendering.run(views, options.camera_views, options.threads, announce), failures
     finally:
         pictures.close()
         kept.close()

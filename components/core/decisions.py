@@ -59,15 +59,15 @@ class Thresholds:
 
     min_score: float
     """A cosine; most pictures of nothing stay below it."""
-    camera_penalty: float = 0.0
-    """What views taken by a camera score less: they resemble every camera's picture more than studio pictures do."""
+    taught_penalty: float = 0.0
+    """What items with photos by a camera score less: they resemble any camera's picture more than the others do."""
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.min_score) and -1.0 <= self.min_score <= 1.0):
             raise FormatError(f"A manifest says min_score {self.min_score!r}; expected a cosine from -1 to 1.")
-        if not (math.isfinite(self.camera_penalty) and 0.0 <= self.camera_penalty <= 1.0):
-            raise FormatError(f"A manifest says camera_penalty {self.camera_penalty!r}; expected 0 to 1.")
+        if not (math.isfinite(self.taught_penalty) and 0.0 <= self.taught_penalty <= 1.0):
+            raise FormatError(f"A manifest says taught_penalty {self.taught_penalty!r}; expected 0 to 1.")
 
 
 @dataclass(frozen=True)

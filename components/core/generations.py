@@ -177,7 +177,7 @@ def _thresholds(fields: dict[str, Any]) -> Thresholds:
         several = {text(category): float(value) for category, value in known["min_known_by_category"].items()}
         numbers = {name: float(value) for name, value in known.items() if name != "min_known_by_category"}
         known = Calibration(min_known_by_category=several, **numbers)
-    return Thresholds(float(fields["min_score"]), float(fields["camera_penalty"]), known)
+    return Thresholds(float(fields["min_score"]), float(fields["taught_penalty"]), known)
 
 
 def _segment(fields: dict[str, Any]) -> SegmentRef:

@@ -35,8 +35,8 @@ class Row:
 
     ordinal: int
     item: Item
-    by_camera: bool = False
-    """Taken by a camera like the device's, not in a studio."""
+    taught: bool = False
+    """Whether photos by a camera show the item, too: then all of its views are found more easily."""
 
 
 def encode_rows(rows: list[Row]) -> bytes:
@@ -60,7 +60,7 @@ def decode_row(line: bytes) -> Row:
             attributes={text(name): text(value) for name, value in fields["attributes"].items()},
             thumbnail=_thumbnail(fields["thumbnail"]),
         )
-        return Row(count(fields["ordinal"]), item, _flag(fields["by_camera"]))
+        return Row(count(fields["ordinal"]), item, _flag(fields["taught"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"A row of the index is damaged ({error!r}): fetch or build the generation again.") from error
 
@@ -96,7 +96,7 @@ def _row_fields(row: Row) -> dict[str, Any]:
         "available": item.available,
         "attributes": dict(item.attributes),
         "thumbnail": item.thumbnail,
-        "by_camera": row.by_camera,
+        "taught": row.taught,
     }
 
 

@@ -33,7 +33,7 @@ class Snapshot:
     category_of: dict[str, str] = field(repr=False)
     """Item id -> category."""
     penalty: Vectors = field(repr=False)
-    """Shape (views,), float32: what each view scores less, see Thresholds.camera_penalty."""
+    """Shape (views,), float32: what each view scores less, see Thresholds.taught_penalty."""
     base: int
     """Views before this ordinal are Annoy's; the tail after it is scanned exactly."""
     alive: Ordinals = field(repr=False)
@@ -87,7 +87,7 @@ def load_snapshot(store: Store, seq: int) -> Snapshot:
         vectors=vectors,
         item_of=values.item_of,
         category_of=values.category_of,
-        penalty=np.asarray(values.by_camera, dtype=np.float32) * np.float32(manifest.thresholds.camera_penalty),
+        penalty=np.asarray(values.taught, dtype=np.float32) * np.float32(manifest.thresholds.taught_penalty),
         base=base,
         alive=alive,
         with_value=values.ordinals(),
@@ -100,7 +100,7 @@ class _Values:
     def __init__(self, removed: frozenset[int]) -> None:
         self.item_of: list[str] = []
         self.category_of: dict[str, str] = {}
-        self.by_camera = array("b")
+        self.taught = array("b")
         self._removed = removed
         self._with_value: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("q"))
 
@@ -108,7 +108,7 @@ class _Values:
         for row in rows:
             self.item_of.append(row.item.item_id)
             self.category_of[row.item.item_id] = sys.intern(row.item.category)
-            self.by_camera.append(row.by_camera)
+            self.taught.append(row.taught)
             if row.ordinal not in self._removed:
                 # An attribute may be called category too: the view must not be counted twice.
                 for value in {("category", row.item.category), *row.item.attributes.items()}:

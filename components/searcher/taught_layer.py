@@ -26,6 +26,8 @@ def layered(bare: Snapshot, taught: TaughtCatalog) -> Snapshot:
         bare,
         vectors=np.concatenate([bare.vectors, vectors]) if len(vectors) else bare.vectors,
         item_of=[*bare.item_of, *item_of],
+        category_of={**bare.category_of, **_categories(bare, taught, item_of)},
+        penalty=np.concatenate([bare.penalty, _penalties(bare, len(item_of))]),
         alive=np.concatenate([bare.alive[np.isin(bare.alive, left)] if gone else bare.alive, ordinals]),
         with_value=_with_values(bare, taught, item_of, left if gone else None),
     )
@@ -56,6 +58,14 @@ def _projected(bare: Snapshot, views: list[TaughtView]) -> tuple[Vectors, list[s
         np.asarray(np.concatenate([vectors, np.stack(prototypes)]) if prototypes else vectors, np.float32),
         [*(view.item_id for view in views), *means],
     )
+
+
+def _categories(bare: Snapshot, taught: TaughtCatalog, item_of: list[str]) -> dict[str, str]:
+    return {item_id: taught.items[item_id].category for item_id in item_of if item_id not in bare.category_of}
+
+
+def _penalties(bare: Snapshot, several: int) -> Vectors:
+    return np.full(several, bare.manifest.thresholds.taught_penalty, np.float32)
 
 
 def _left(bare: Snapshot, gone: set[str]) -> Ordinals:

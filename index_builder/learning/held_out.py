@@ -71,12 +71,13 @@ class Asked:
     """The item that each query shows, (queries,)."""
     taught: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
     """Whether that is known by other photos, (queries,)."""
-    by_studio: Vectors = field(repr=False)
-    by_camera: Vectors = field(repr=False)
+    found: Vectors = field(repr=False)
+    with_photos: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
+    """Which items the index knows by photos, (items,)."""
 
     def scores(self, penalty: float) -> Vectors:
-        """Every item's score where photos score ``penalty`` less."""
-        return np.asarray(np.maximum(self.by_studio, self.by_camera - np.float32(penalty)), np.float32)
+        """Every item's score, where those with photos score ``penalty`` less."""
+        return np.asarray(self.found - np.float32(penalty) * self.with_photos, np.float32)
 
 
 def ask(fold: Fold, metric: Metric) -> Asked:
@@ -84,12 +85,12 @@ def ask(fold: Fold, metric: Metric) -> Asked:
     whole = fold.whole
     queries, right, shown = _queries(fold)
     vectors = metric.project(queries)
-    studio = best_of(vectors @ studio_vectors(metric, whole, shown).T, whole.studio.items, whole.items)
     photos, items = metric.project(fold.seen.camera.embeddings), fold.seen.camera.items
     means = prototypes(photos, items)
-    known = np.vstack([photos, means.embeddings])
-    camera = best_of(vectors @ known.T, np.concatenate([items, means.items]), whole.items)
-    return Asked(right, ~np.isin(right, fold.out), studio, camera)
+    known = np.vstack([studio_vectors(metric, whole, shown), photos, means.embeddings])
+    found = best_of(vectors @ known.T, np.concatenate([whole.studio.items, items, means.items]), whole.items)
+    with_photos = np.isin(np.arange(whole.items), items)
+    return Asked(right, ~np.isin(right, fold.out), found, with_photos)
 
 
 def _queries(fold: Fold) -> tuple[Vectors, Labels, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:

@@ -34,9 +34,9 @@ class CameraViews:
     """Shape (n,): which of the catalog's views each one was rendered from."""
 
 
-def views_per_picture(pictures: int) -> int:
+def views_per_picture(pictures: int, at_most: int) -> int:
     """How many views to render of each of so many studio pictures."""
-    return max(FEWEST_VIEWS, min(MOST_VIEWS, VIEWS_IN_ALL // max(1, pictures)))
+    return max(FEWEST_VIEWS, min(at_most, VIEWS_IN_ALL // max(1, pictures)))
 
 
 class Rendering:
@@ -49,12 +49,12 @@ class Rendering:
         self._kept = kept
 
     def run(
-        self, views: Sequence[View], threads: int, announce: Callable[[str, int], Callable[[int], None]]
+        self, views: Sequence[View], at_most: int, threads: int, announce: Callable[[str, int], Callable[[int], None]]
     ) -> CameraViews:
-        """The camera views of those of ``views`` that are studio pictures."""
+        """The camera views of those of ``views`` that are studio pictures, ``at_most`` so many of each."""
         studio = [number for number, view in enumerate(views) if not view.picture.by_camera]
         chosen = studio[:: 1 + (len(studio) - 1) // PICTURES_IN_ALL] if studio else []
-        count = views_per_picture(len(chosen))
+        count = views_per_picture(len(chosen), at_most)
         missing = {views[number].embedded.picture: views[number] for number in chosen}
         for digest in [digest for digest in missing if self._kept.get(_key(digest, count - 1)) is not None]:
             del missing[digest]
