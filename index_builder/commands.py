@@ -38,7 +38,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         type=_views,
         default=MOST_VIEWS,
         metavar="N",
-        help=f"views by a camera to imagine of each picture and to learn from (default: {MOST_VIEWS}; fewer build faster)",
+        help=f"views by a camera to imagine of each picture, to learn from (default: {MOST_VIEWS}, fewer are faster)",
     )
     parser.add_argument(
         "--taught", type=Path, metavar="FILE", help="take over what `python -m components.searcher taught export` wrote"

@@ -5,8 +5,8 @@ import dataclasses
 import hashlib
 import http.server
 import json
-import re
 import os
+import re
 import resource
 import shutil
 import signal

@@ -16,6 +16,7 @@ from index_builder.learning.material import Material
 from index_builder.learning.metric import Metric, prototypes, scatter_of, studio_vectors
 
 FOLDS = 4
+ENOUGH_PHOTOS = 100
 MOST_QUERIES = 600
 """In each fold."""
 
@@ -98,6 +99,8 @@ def _queries(fold: Fold) -> tuple[Vectors, Labels, "np.ndarray[tuple[int], np.dt
     camera, rendered = fold.whole.camera, fold.whole.rendered
     half = np.arange(len(rendered)) % 2 == 0
     drawn = ~half & np.isin(rendered.items, np.setdiff1d(fold.out, camera.items))
+    if len(camera) >= ENOUGH_PHOTOS:
+        drawn[:] = False  # photos ask as a camera does, rendered views only nearly so
     embeddings = np.concatenate([camera.embeddings[fold.photos], rendered.embeddings[drawn]])
     items = np.concatenate([camera.items[fold.photos], rendered.items[drawn]])
     step = max(1, -(-len(items) // MOST_QUERIES))

@@ -54,14 +54,14 @@ def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max
     scatter = scatter_of(centered)
     if scatter is None or material.items < 2:
         return _plain(material, empty)
+    taught = len(np.unique(material.camera.items)) / material.items
     held_out = list(folds(material)) if material.items >= FEWEST_ITEMS else []
-    shrinkage, dim, asked = _choose(held_out, _dims(material.items, max_dim))
+    shrinkage, dim, asked = _choose(held_out, _dims(material.items, max_dim), taught)
     metric = fit_metrics(whitening(scatter).matrix(shrinkage), centered, [dim])[0]
     studio_mean, _, query_mean = material.means()
     projection = Projection(studio_mean, query_mean, metric.matrix)
     learned = _vectors(metric, centered, projection)
     nothing = _best(projection.query(empty), learned, material)
-    taught = len(np.unique(material.camera.items)) / material.items
     penalty = choose_penalty(asked, taught)
     min_score = round(float(np.clip(np.quantile(nothing.max(axis=1), EMPTY_SHARE), LOWEST, HIGHEST)), 3)
     if not asked:
@@ -83,7 +83,7 @@ def _plain(material: Material, empty: Vectors) -> Learned:
     return Learned(projection, studio, camera, prototypes(camera, material.camera.items), Thresholds(min_score), None)
 
 
-def _choose(held_out: list[Fold], dims: list[int]) -> tuple[float, int, list[Asked]]:
+def _choose(held_out: list[Fold], dims: list[int], taught: float) -> tuple[float, int, list[Asked]]:
     """The shrinkage and dimension that find most held-out views, with what those were answered."""
     if not held_out:
         return USUAL_SHRINKAGE, dims[0], []
@@ -93,7 +93,7 @@ def _choose(held_out: list[Fold], dims: list[int]) -> tuple[float, int, list[Ask
             metrics = fit_metrics(fold.white.matrix(shrinkage), fold.seen, dims)
             for dim, metric in zip(dims, metrics, strict=True):
                 tried[dim, shrinkage].append(ask(fold, metric))
-    found = {candidate: float(np.mean([_found(one) for one in asked])) for candidate, asked in tried.items()}
+    found = {candidate: float(np.mean([_found(one, taught) for one in asked])) for candidate, asked in tried.items()}
     log.info("found of held-out views, by dimension and shrinkage: %s", found)
     # A longer vector has to be worth it.
     dim, shrinkage = max(found, key=lambda candidate: found[candidate] - WORTH_DOUBLING * np.log2(candidate[0]))
@@ -106,13 +106,13 @@ def _dims(items: int, max_dim: int) -> list[int]:
     return sorted({min(dim, most) for dim in DIMS})
 
 
-def _found(asked: Asked) -> float:
-    """Half for the right item first, half for it among the first five; as much for items with photos as without."""
+def _found(asked: Asked, taught: float) -> float:
+    """Half for the right item first, half for it among the first five; items with photos count by their share."""
     scores = asked.scores(USUAL_PENALTY)
     own = scores[np.arange(len(asked.right)), asked.right][:, None]
     rank = (scores > own).sum(axis=1)
-    groups = [rank[group] for group in (asked.taught, ~asked.taught) if group.any()]
-    return float(np.mean([np.mean(ranks < 1) + np.mean(ranks < 5) for ranks in groups])) / 2  # of five
+    weights = np.where(asked.taught, taught, 1.0 - taught) + 1e-6
+    return float(np.average((rank < 1) + 1.0 * (rank < 5), weights=weights)) / 2  # of five
 
 
 def _vectors(metric: Metric, centered: Material, projection: Projection) -> Learned:
