@@ -95,7 +95,7 @@ def test_an_item_gives_way_to_nothing(searcher: Searcher) -> None:
     gone = camera.sees(nothing(), 6)
     assert (gone.decision, gone.cause, gone.reason) == (
         "no_match",
-        "unknown_item",
+        "nothing_there",
         "nothing in the catalog looks like this",
     )
     assert len(gone.matches) == 5

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from components.core.errors import ConfigurationError, LookalikeError, UnavailableError
-from components.demo.material import camera_of, demo_catalog, index_of
+from components.demo.material import RENDERED_VIEWS, camera_of, demo_catalog, index_of
 from components.demo.tally import Summary
 from components.demo.watcher import Watcher
 from components.files import write_whole
@@ -37,7 +37,7 @@ def main() -> int:
         _require_port(args.port)
         camera = camera_of(args.camera) if args.camera else ""
         catalog = args.catalog or demo_catalog(args.root / "catalog")
-        index = index_of(catalog, args.root)
+        index = index_of(catalog, args.root, *(() if args.catalog else ("--camera-views", str(RENDERED_VIEWS))))
         return _run(args, index, camera or camera_of(f"synthetic:{catalog}"), ended)
     except LookalikeError as error:
         print(f"error: {error}", file=sys.stderr)

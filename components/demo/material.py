@@ -12,6 +12,8 @@ from components.files import write_whole
 from index_builder.catalog import read_catalog
 
 STOPPED = 130
+RENDERED_VIEWS = 8
+"""Camera views of each rendered item to learn from: nobody waits longer for a demo than has to be."""
 
 # Their sources name a file or folder of this machine, which can be looked at before anything starts.
 _WITH_PATH = ("synthetic", "folder", "file", "mjpeg")
@@ -25,14 +27,15 @@ def demo_catalog(folder: Path) -> Path:
     return catalog
 
 
-def index_of(catalog: Path, root: Path) -> Path:
+def index_of(catalog: Path, root: Path, *build_options: str) -> Path:
     """The folder with a generation of ``catalog``, built where there is none of its present state."""
     state = _state(catalog)
     name = hashlib.sha256(str(catalog.resolve()).encode()).hexdigest()[:8]
     index = root / f"index-{catalog.stem}-{name}"
     stamp = index / "built-from.txt"
     if not stamp.exists() or stamp.read_text() != state:
-        _index_builder("build", "--catalog", str(catalog), "--out", str(index), "--json", str(index / "build.json"))
+        folders = ("--catalog", str(catalog), "--out", str(index), "--json", str(index / "build.json"))
+        _index_builder("build", *folders, *build_options)
         write_whole(stamp, state.encode())
     return index
 

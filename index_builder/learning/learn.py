@@ -21,7 +21,7 @@ SHRINKAGES = (0.5, 0.7, 0.9, 1.0)
 """Candidates; 1 leaves no more than plain principal components."""
 USUAL_SHRINKAGE = 0.7
 DIMS = (64, 128, 256)
-WORTH_DOUBLING = 0.01
+WORTH_DOUBLING = 0.005
 """So many more of the held-out views a vector twice as long has to find."""
 EMPTY_SHARE = 0.95
 LOWEST, HIGHEST = 0.2, 0.6
@@ -108,7 +108,7 @@ def _dims(items: int, max_dim: int) -> list[int]:
 
 def _found(asked: Asked, taught: float) -> float:
     """Half for the right item first, half for it among the first five; items with photos count by their share."""
-    scores = asked.scores(USUAL_PENALTY)
+    scores = asked.scores(0.0 if taught == 1 else USUAL_PENALTY)
     own = scores[np.arange(len(asked.right)), asked.right][:, None]
     rank = (scores > own).sum(axis=1)
     weights = np.where(asked.taught, taught, 1.0 - taught) + 1e-6
