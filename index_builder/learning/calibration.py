@@ -13,6 +13,8 @@ from index_builder.learning.logistic import Numbers, fit_logistic
 
 UNKNOWN_SHARE = 0.3
 """How many of a camera's pictures of things are taken to show none of the catalog."""
+ALWAYS_ANSWERED = 0.5
+"""A picture that more probably shows a known item than not is answered."""
 ENOUGH_OF_A_CATEGORY = 100
 _TEMPERATURES = np.geomspace(0.01, 0.5, 40)
 _PENALTIES = np.arange(0.0, 0.5, 0.025)
@@ -142,7 +144,7 @@ def _temperature(known: Answers) -> float:
 
 
 def _strict(of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers) -> float:
-    """From where on to answer: where right answers less answered unknown items are most (Youden 1950)."""
+    """From where on to answer: where right answers less answered unknown items are most (Youden 1950), or earlier."""
     candidates = np.unique(np.round(np.concatenate([of_known, of_unknown]), 4))
     right, total = known.weights * (known.position == 0), known.weights.sum()
     gains = [
@@ -151,7 +153,7 @@ def _strict(of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Ans
         )
         for least in candidates
     ]
-    return float(candidates[int(np.argmax(gains))])
+    return min(float(candidates[int(np.argmax(gains))]), ALWAYS_ANSWERED)
 
 
 def _by_category(
