@@ -108,8 +108,7 @@ class Screen:
 
 def named(result: SearchResult) -> Items:
     """The items that a result says it may be; none without a match."""
-    counts = {"match": 1, "ambiguous": result.candidates, "no_match": 0}
-    return frozenset(match.item_id for match in result.matches[: counts[result.decision]])
+    return frozenset(match.item_id for match in result.possible)
 
 
 class _Always:

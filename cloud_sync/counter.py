@@ -1,11 +1,13 @@
 """Counts what the device finds."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.core.messages import Details, SearchResult, Status
 
 NAME = "cloud_sync"
+_NO_ITEM = ("poor_picture", "nothing_there")
+"""Why there is no match where nothing was to be recognized."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,10 @@ class Counts:
 
     results: int = 0
     matches: int = 0
+    ambiguous: int = 0
+    """One of several items: more than nothing, but no match."""
     no_match: int = 0
+    """Items that were not recognized; poor pictures and those that show no item count among the results alone."""
     unreadable: int = 0
     """Messages that this version does not understand."""
     understands: bool = True
@@ -30,16 +35,22 @@ class Counter:
 
     def add(self, result: SearchResult) -> None:
         """Count one result."""
-        matched = result.decision == "match"
+        is_missed = result.decision == "no_match" and result.cause not in _NO_ITEM
         with self._lock:
             c = self._counts
-            self._counts = Counts(c.results + 1, c.matches + matched, c.no_match + (not matched), c.unreadable)
+            self._counts = replace(
+                c,
+                results=c.results + 1,
+                matches=c.matches + (result.decision == "match"),
+                ambiguous=c.ambiguous + (result.decision == "ambiguous"),
+                no_match=c.no_match + is_missed,
+                understands=True,
+            )
 
     def add_unreadable(self) -> None:
         """Count one message that could not be read."""
         with self._lock:
-            c = self._counts
-            self._counts = Counts(c.results, c.matches, c.no_match, c.unreadable + 1, False)
+            self._counts = replace(self._counts, unreadable=self._counts.unreadable + 1, understands=False)
 
     @property
     def counts(self) -> Counts:
@@ -56,5 +67,5 @@ def status_of(counts: Counts, more: Details | None = None, problem: str = "") ->
     reason = problem
     if not counts.understands:
         reason = f"{counts.unreadable} results could not be read: deploy the same version of all components."
-    details = {"results": counts.results, "matches": counts.matches, "no_match": counts.no_match, **(more or {})}
-    return Status.of(NAME, reason, details=details)
+    found = {name: getattr(counts, name) for name in ("results", "matches", "ambiguous", "no_match")}
+    return Status.of(NAME, reason, details={**found, **(more or {})})

@@ -34,12 +34,13 @@ class Entry:
         return (
             self.object == other.object
             and self.result.decision == other.result.decision
-            and self._best() == other._best()
+            and self._items() == other._items()
             and abs(self.captured_ns - other.captured_ns) <= _SAME_SHOWING_NS
         )
 
-    def _best(self) -> str | None:
-        return self.result.matches[0].item_id if self.result.decision == "match" else None
+    def _items(self) -> frozenset[str]:
+        # Which of several possible items comes first may change with every frame.
+        return frozenset(match.item_id for match in self.result.possible)
 
 
 class History:

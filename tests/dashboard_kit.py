@@ -109,6 +109,13 @@ def result(
     )
 
 
+def choice(query_id: str, *items: str, **fields: object) -> SearchResult:
+    """A result that leaves the choice between ``items``, of now."""
+    matches = tuple(Match(item, 0.6 - n / 100, 0.4 - n / 100) for n, item in enumerate((*items, "torn")))
+    fields = {"decision": "ambiguous", "candidates": len(items), "matches": matches, "showing": 1, **fields}
+    return dataclasses.replace(result(query_id), **fields)  # type: ignore[arg-type]  # fields are SearchResult's
+
+
 MULTIPART = "multipart/form-data; boundary=edge"
 
 

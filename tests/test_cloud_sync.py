@@ -24,22 +24,37 @@ from components.nucleus.recipe import load_recipe
 ROOT = Path(__file__).parents[1]
 
 
-def result(decision: str) -> SearchResult:
-    matches = (Match("item", 0.9),)
-    return SearchResult(query_id="q", model="0" * 64, generation=1, decision=decision, matches=matches)
+def result(decision: str, cause: str = "") -> SearchResult:
+    matches, candidates = (Match("item", 0.9), Match("other", 0.89)), 2 if decision == "ambiguous" else 0
+    return SearchResult(
+        query_id="q",
+        model="0" * 64,
+        generation=1,
+        decision=decision,
+        cause=cause,
+        matches=matches,
+        candidates=candidates,
+    )
 
 
 def test_results_are_counted_by_their_decision() -> None:
     counter = Counter()
-    for decision in ("match", "no_match", "match"):
+    for decision in ("match", "no_match", "match", "ambiguous"):
         counter.add(result(decision))
-    assert counter.counts == Counts(results=3, matches=2, no_match=1)
+    assert counter.counts == Counts(results=4, matches=2, ambiguous=1, no_match=1)
+
+
+def test_poor_picture_and_empty_counter_are_no_items_that_were_not_recognized() -> None:
+    counter = Counter()
+    for cause in ("poor_picture", "nothing_there", "unknown_item"):
+        counter.add(result("no_match", cause))
+    assert counter.counts == Counts(results=3, no_match=1)
 
 
 def test_status_carries_the_counts() -> None:
-    status = status_of(Counts(results=3, matches=2, no_match=1))
+    status = status_of(Counts(results=4, matches=2, ambiguous=1, no_match=1))
     assert (status.component, status.state) == ("cloud_sync", "running")
-    assert status.details == {"results": 3, "matches": 2, "no_match": 1}
+    assert status.details == {"results": 4, "matches": 2, "ambiguous": 1, "no_match": 1}
 
 
 def test_results_of_another_version_make_it_degraded() -> None:

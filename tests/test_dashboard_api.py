@@ -13,6 +13,7 @@ from dashboard_kit import (
     Client,
     Clock,
     MemorySource,
+    choice,
     jpeg,
     make_app,
     publish,
@@ -127,6 +128,19 @@ def test_item_that_lies_there_is_one_entry(get: Client, bus: LocalBus, clock: Cl
         clock.forward(0.2)
     (only,) = get("/api/v1/matches").get_json()["matches"]
     assert (only["query_id"], only["results"]) == ("q4", 5)
+
+
+def test_choice_between_the_same_items_is_one_entry_in_whatever_order_they_come(
+    get: Client, bus: LocalBus, clock: Clock
+) -> None:
+    for i, items in enumerate([("apple", "pear"), ("pear", "apple"), ("apple", "pear", "evil")]):
+        publish(bus, choice(f"q{i}", *items, captured_ns=clock.now_ns))
+        clock.forward(0.2)
+    entries = get("/api/v1/matches").get_json()["matches"]
+    assert [(entry["decision"], entry["candidates"], entry["results"]) for entry in entries] == [
+        ("ambiguous", 3, 1),
+        ("ambiguous", 2, 2),
+    ]
 
 
 def test_history_is_bounded_in_number_and_age(get: Client, bus: LocalBus, clock: Clock) -> None:

@@ -43,6 +43,15 @@ def test_picture_too_poor_to_be_searched_is_no_result_but_a_miss_where_an_item_i
     assert (summary.inference_ms_p50, summary.frame_to_result_ms_p50) == (20.0, 5.0)
 
 
+def test_choice_is_no_right_answer_but_offered_and_over_an_empty_counter_it_is_wrong() -> None:
+    tally = Tally()
+    for frame, (label, *found) in enumerate([("a", "b", "a"), ("a", "b", "c", "a"), ("a", "a", "b"), ("", "a", "b")]):
+        tally.add(result(frame, label, *found, decision="ambiguous", candidates=2), arrived_ns=1)
+    tally.add(result(9, "a", "a", "b"), arrived_ns=1)
+    summary = tally.summary(1.0)
+    assert (summary.share_right, summary.share_offered, summary.share_empty_right) == (0.25, 0.5, 0.0)
+
+
 def test_without_results_there_are_no_shares() -> None:
     summary = Tally().summary(1.0)
     assert (summary.results, summary.frames, summary.share_right, summary.inference_ms_p50) == (0, 0, None, None)

@@ -238,6 +238,12 @@ class SearchResult(_Asked):
         chosen = 2 <= self.candidates <= min(4, len(self.matches))
         _require(self.decision != "ambiguous" or chosen, self.KIND, "an ambiguous decision needs 2 to 4 candidates")
 
+    @property
+    def possible(self) -> tuple[Match, ...]:
+        """The matches of which one is right: one with ``match``, two to four with ``ambiguous``, else none."""
+        counts = {"match": 1, "ambiguous": self.candidates, "no_match": 0}
+        return self.matches[: counts[self.decision]]
+
     @classmethod
     def answering(cls, query: Query, **answer: Any) -> "SearchResult":
         """The result of ``query``, which repeats what the query says of itself."""

@@ -23,6 +23,8 @@ class Summary:
     """Results of frames that show an item at rest."""
     share_right: float | None
     """Of those: the item held up is the first match, and is called a match."""
+    share_offered: float | None
+    """Of those: the answer is one of several items, and the item held up is among them."""
     hit_rate_at_1: float | None
     """Of those: the item held up is the nearest one, also where that is not called a match."""
     hit_rate_at_5: float | None
@@ -48,10 +50,16 @@ class _Seen:
     label: str | None
     found: tuple[str, ...]
     """The five nearest items."""
-    is_match: bool
+    possible: frozenset[str]
+    """The items that it may be: one of a match, several of an ambiguous answer."""
     is_poor: bool
     inference_ms: float
     age_ms: float
+
+    @property
+    def offers_label(self) -> bool:
+        """Whether it leaves the choice between the item held up and others."""
+        return len(self.possible) > 1 and self.label in self.possible
 
 
 class Tally:
@@ -73,10 +81,10 @@ class Tally:
             return
         found = tuple(match.item_id for match in result.matches[:5])
         age_ms = (arrived_ns - result.captured_ns) / 1e6
-        is_match, is_poor = result.decision == "match", result.cause == "poor_picture"
+        possible, is_poor = frozenset(match.item_id for match in result.possible), result.cause == "poor_picture"
         with self._lock:
             self._seen.append(
-                _Seen(result.frame_seq, result.label, found, is_match, is_poor, result.inference_ms, age_ms),
+                _Seen(result.frame_seq, result.label, found, possible, is_poor, result.inference_ms, age_ms),
             )
 
     def summary(self, seconds: float) -> Summary:
@@ -97,11 +105,12 @@ class Tally:
             results=len(searched),
             poor=len(seen) - len(searched),
             held_up=len(held_up),
-            share_right=share(sum(one.is_match for one in first), len(held_up)),
+            share_right=share(sum(one.possible == {one.label} for one in held_up), len(held_up)),
+            share_offered=share(sum(one.offers_label for one in held_up), len(held_up)),
             hit_rate_at_1=share(len(first), len(held_up)),
             hit_rate_at_5=share(len(near), len(held_up)),
             empty=len(empty),
-            share_empty_right=share(sum(not one.is_match for one in empty), len(empty)),
+            share_empty_right=share(sum(not one.possible for one in empty), len(empty)),
             items_shown=len({one.label for one in held_up}),
             inference_ms_p50=percentile(inference_ms, 50),
             inference_ms_p95=percentile(inference_ms, 95),
