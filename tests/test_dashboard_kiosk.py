@@ -1,5 +1,6 @@
 """The kiosk in a real browser, served by the real web process; and its texts."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, browser, needs_chromium
-from dashboard_kit import Device, jpeg, publish, result, running, wait_until, write_generation
+from dashboard_kit import Device, choice, jpeg, publish, result, running, wait_until, write_generation
 
-from components.core.messages import GUIDANCE, SearchResult, Status
+from components.core.messages import GUIDANCE, TEACH_TOPIC, Match, SearchResult, Status, decode
+from components.core.teach_messages import Teach
 from components.ram import preview_path, write_aside
 from dashboard.configuration import LANGUAGES
 
@@ -39,6 +41,7 @@ def chromium() -> Iterator[Browser]:
 def page(device: Device, chromium: Browser) -> Browser:
     chromium.errors.clear()
     chromium.size(1280, 800, reduced_motion=True)
+    publish(device.bus, result("before", None, cause="nothing_there"))  # what another test held up is gone
     chromium.goto(f"http://localhost:{device.port}/")
     chromium.wait_for("document.body.dataset.ready === 'true' && document.body.dataset.link === 'up'")
     return chromium
@@ -63,6 +66,14 @@ def shown(device: Device, make: Callable[[int], SearchResult]) -> Iterator[None]
     finally:
         stop.set()
         thread.join()
+
+
+def states(page: Browser) -> None:
+    """Have the page note every state that it shows, in ``window.states``."""
+    page.evaluate(
+        "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
+        ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
+    )
 
 
 TITLE = "document.querySelector('#hero-title').textContent"
@@ -92,10 +103,122 @@ def test_title_that_is_markup_is_shown_as_text(device: Device, page: Browser) ->
 
 
 @needs_chromium
-def test_unknown_item_has_its_own_screen(device: Device, page: Browser) -> None:
-    with shown(device, lambda i: result(f"q{i}", None)):
+@pytest.mark.parametrize(("cause", "words"), [("unknown_item", "unknown"), ("unavailable", "none")])
+def test_what_is_not_recognized_has_a_screen_with_words_for_the_cause(
+    device: Device, page: Browser, cause: str, words: str
+) -> None:
+    with shown(device, lambda i: result(f"q{i}", None, cause=cause)):
         page.wait_for(f"{STATE} === 'none'")
-        assert "Nothing recognized" in page.evaluate("document.querySelector('#none').innerText")
+        assert page.evaluate("document.querySelector('#none-title').textContent") == texts("en")[f"{words}.title"]
+        assert page.evaluate("document.querySelector('#spoken').textContent") == texts("en")[f"spoken.{words}"]
+        page.evaluate("document.querySelector('[data-language=zh]').click()")
+        title = json.dumps(texts("zh")[f"{words}.title"])
+        page.wait_for(f"document.querySelector('#none-title').textContent === {title}")
+        icons = "[...document.querySelectorAll('#none [data-for]')].filter(e => e.getBoundingClientRect().width)"
+        assert page.evaluate(f"{icons}.map(e => e.dataset.for)") == [words]
+
+
+@needs_chromium
+def test_empty_counter_is_nobody_and_not_an_item_that_is_not_recognized(device: Device, page: Browser) -> None:
+    states(page)
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{STATE} === 'match'")
+    with shown(device, lambda i: result(f"q{i}", None, cause="nothing_there")):
+        page.wait_for(f"{STATE} === 'attract' && {TITLE} === ''")
+        began = page.evaluate("performance.now()")
+        wait_until(lambda: page.evaluate("performance.now()") > began + 500)
+    assert page.evaluate("window.states") == ["match", "attract"]
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("probability", "words", "meter", "percent"),
+    [
+        (0.8, "sure.high", "item.sure", 80),
+        (0.79, "sure.medium", "item.sure", 79),
+        (0.41, "sure.low", "item.sure", 41),
+        (None, "sure.medium", "item.likeness", 55),
+    ],
+)
+def test_words_and_meter_say_how_probable_the_match_is(
+    device: Device, page: Browser, probability: float | None, words: str, meter: str, percent: int
+) -> None:
+    match = Match("apple", 0.55, probability)
+    with shown(device, lambda i: dataclasses.replace(result(f"q{i}"), matches=(match,))):
+        page.wait_for(f"{STATE} === 'match'")
+        assert page.evaluate("document.querySelector('#hero-sure').textContent") == texts("en")[words]
+        assert page.evaluate("document.querySelector('#hero-meter-label').textContent") == texts("en")[meter]
+        assert page.evaluate("document.querySelector('#hero-percent').textContent") == f"{percent} %"
+        assert page.evaluate("document.querySelector('#hero-meter').value") == percent
+
+
+CHOICES = "[...document.querySelectorAll('#choices .card-title')].map(e => e.textContent)"
+
+
+@needs_chromium
+def test_one_of_several_items_is_chosen_with_a_key_and_the_device_is_told(device: Device, page: Browser) -> None:
+    told: list[Teach] = []
+    device.bus.subscribe(TEACH_TOPIC, lambda payload: told.append(decode(Teach, payload)))
+    with shown(device, lambda i: choice("asked", *(("apple", "pear") if i % 2 else ("pear", "apple")))):
+        page.wait_for(f"{STATE} === 'choice'")
+        first = page.evaluate(CHOICES)
+        assert sorted(first) == ["Apple", "Pear"]
+        assert page.evaluate("document.querySelector('#spoken').textContent") == f"Which of these? {', '.join(first)}."
+        page.evaluate("document.querySelectorAll('#choices button')[1].focus()")
+        for kind in ("keyDown", "keyUp"):
+            page.call(
+                "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
+            )
+        page.wait_for(f"{STATE} === 'match' && {TITLE} === {json.dumps(first[1])}")
+        assert page.evaluate("document.querySelector('#hero-sure').textContent") == "Your choice"
+        assert page.evaluate("document.querySelector('#next h3').textContent") == first[0]
+        wait_until(lambda: told)
+    assert (told[0].action, told[0].query_id, told[0].verdict) == ("feedback", "asked", "right")
+    assert told[0].item_id == first[1].lower()
+    page.wait_for(f"{STATE} === 'attract'")
+    assert page.errors == []
+
+
+@needs_chromium
+def test_choice_holds_for_one_showing_in_whatever_order_the_items_come_and_can_be_taken_back(
+    device: Device, page: Browser
+) -> None:
+    showing = [1]
+
+    def make(i: int) -> SearchResult:
+        items = ("apple", "pear", "evil") if i % 2 else ("pear", "evil", "apple")
+        return choice(f"q{i}", *items, showing=showing[0])
+
+    with shown(device, make):
+        page.wait_for(f"{STATE} === 'choice'")
+        places = page.evaluate(CHOICES)
+        states(page)
+        page.evaluate(
+            f"(window.places = new Set(), setInterval(() => window.places.add(JSON.stringify({CHOICES})), 20))"
+        )
+        began = page.evaluate("performance.now()")
+        wait_until(lambda: page.evaluate("performance.now()") > began + 500)
+        page.evaluate("document.querySelector('#choices li[data-item=pear] button').click()")
+        page.wait_for(f"{STATE} === 'match' && {TITLE} === 'Pear'")
+        wait_until(lambda: page.evaluate("performance.now()") > began + 1200)
+        assert page.evaluate("window.states") == ["match"]
+        page.evaluate("document.querySelector('#hero-again').click()")
+        page.wait_for(f"{STATE} === 'choice'")
+        assert [json.loads(seen) for seen in page.evaluate("[...window.places]")] == [places]
+        page.evaluate("document.querySelector('#choices li[data-item=pear] button').click()")
+        page.wait_for(f"{STATE} === 'match'")
+        showing[0] = 2
+        page.wait_for(f"{STATE} === 'choice'")
+
+
+@needs_chromium
+def test_one_doubtful_frame_does_not_take_the_choice_away(device: Device, page: Browser) -> None:
+    with shown(device, lambda i: result(f"q{i}", None) if i % 3 == 0 else choice(f"q{i}", "apple", "pear")):
+        page.wait_for(f"{STATE} === 'choice'")
+        states(page)
+        began = page.evaluate("performance.now()")
+        wait_until(lambda: page.evaluate("performance.now()") > began + 1500)
+        assert page.evaluate("window.states") == []
 
 
 def poor(i: int, guidance: str = "hold_still") -> SearchResult:
@@ -139,10 +262,7 @@ def test_match_stays_while_the_picture_is_poor(tmp_path: Path, chromium: Browser
 
 @needs_chromium
 def test_item_that_is_being_brought_is_not_told_to_hold_still(device: Device, page: Browser) -> None:
-    page.evaluate(
-        "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
-        ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
-    )
+    states(page)
     with shown(device, lambda i: poor(i) if i <= 2 else result(f"q{i}")):
         page.wait_for(f"{STATE} === 'match'")
     assert "guide" not in page.evaluate("window.states")
@@ -150,10 +270,7 @@ def test_item_that_is_being_brought_is_not_told_to_hold_still(device: Device, pa
 
 @needs_chromium
 def test_one_doubtful_frame_does_not_take_the_match_away(device: Device, page: Browser) -> None:
-    page.evaluate(
-        "(window.states = [], new MutationObserver(() => window.states.push(document.body.dataset.state))"
-        ".observe(document.body, {attributes: true, attributeFilter: ['data-state']}))"
-    )
+    states(page)
     with shown(device, lambda i: result(f"q{i}", None if i % 3 == 0 else "apple")):
         page.wait_for(f"{STATE} === 'match'")
         wait_until(lambda: page.evaluate("performance.now()") > 2500)
@@ -237,19 +354,30 @@ def test_problem_of_a_component_is_shown_and_goes(device: Device, page: Browser)
     page.wait_for("document.querySelector('.notice-problem').hidden")
 
 
+BUTTONS = "[...document.querySelectorAll('button, a')].filter(e => e.checkVisibility({visibilityProperty: true}))"
+CUT_OFF = """[...document.querySelectorAll('#choices .choice-facts')].filter(e => e.checkVisibility())
+  .filter(e => e.getBoundingClientRect().bottom > e.closest('button').getBoundingClientRect().bottom + 1
+            || e.getBoundingClientRect().top < e.closest('button').getBoundingClientRect().top - 1)
+  .map(e => e.innerText)"""
+
+
 @needs_chromium
-@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 800), (390, 844), (320, 568)])
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 800), (800, 480), (390, 844), (320, 568)])
 def test_nothing_is_cut_off_and_targets_are_large(device: Device, page: Browser, width: int, height: int) -> None:
     page.size(width, height, reduced_motion=True)
-    with shown(device, lambda i: result(f"q{i}")):
-        page.wait_for(f"{STATE} === 'match'")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        sizes = page.evaluate(
-            "[...document.querySelectorAll('button, a')]"
-            ".map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])"
-        )
-        assert sizes
-        assert all(w >= 44 and h >= 44 for w, h in sizes), sizes
+    for make, state, buttons in (
+        (lambda i: result(f"q{i}"), "match", 3),
+        (lambda i: choice(f"q{i}", "apple", "pear"), "choice", 5),
+        (lambda i: choice(f"q{i}", "apple", "pear", "evil", "a/b?c"), "choice", 7),
+    ):
+        with shown(device, make):
+            page.wait_for(f"{STATE} === '{state}' && {BUTTONS}.length === {buttons}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            sizes = page.evaluate(f"{BUTTONS}.map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])")
+            assert all(w >= 44 and h >= 44 for w, h in sizes), sizes
+            assert page.evaluate(CUT_OFF) == []
+            fits = page.evaluate("document.documentElement.scrollHeight") <= height
+            assert fits or width < 640, "what stands wide is seen without scrolling"
 
 
 def contrast(first: str, second: str) -> float:
@@ -304,7 +432,9 @@ def test_every_text_that_the_page_asks_for_exists() -> None:
     code = "".join(path.read_text() for path in STATIC.rglob("*.js"))
     asked = set(re.findall(r't\["([\w.]+)"\]', html)) | set(re.findall(r"""t\['([\w.]+)'\]""", html))
     asked |= set(re.findall(r'data-i18n(?:-label)?="([\w.]+)"', html)) | set(re.findall(r'\bt\("([\w.]+)"', code))
-    asked |= set(re.findall(r'"(sure\.\w+)"', code)) | set(re.findall(r'label: "([\w.]+)"', code))
+    asked |= set(re.findall(r'"((?:sure|item|none|unknown|spoken)\.\w+)"', code)) | set(
+        re.findall(r'label: "([\w.]+)"', code)
+    )
     assert asked
     assert asked <= texts("en").keys()
 

@@ -1,12 +1,13 @@
 // What the kiosk shows, and until when. A result has a time to live from the device, and is cleared here when that is
 // over, whether or not the device still answers.
 
+import { candidatesOf, forgetChoice, isChosen, listenToChoices, showChoice } from "./choice.js";
 import { currentLanguage, firstLanguage, useLanguage } from "./i18n.js";
 import { showPreview } from "./preview.js";
 import { forget, sayGuidance, showGuidance, showMatch, showNone, showProblem, showRegion } from "./render.js";
 import { listen } from "./stream.js";
 
-const HOLD_MS = 700; // a match stays through a short doubt
+const HOLD_MS = 700; // an answer stays through a short doubt
 const IDLE_MS = 15000; // nothing recognized for so long: nobody is there
 const RESET_MS = 30000; // the next shopper finds the page as the shop set it up
 const GUIDE_AFTER_MS = 400; // what is over sooner needs no words: an item on its way to the counter
@@ -21,8 +22,9 @@ let guidance = "",
 
 let result = null,
   expiry = 0,
-  noneSince = 0,
+  noneSince = 0, // since when there is something that is not recognized
   doubt = 0,
+  doubtful = null,
   problems = [],
   reset = 0;
 
@@ -39,9 +41,8 @@ function show(state) {
 function paint() {
   const guide = performance.now() - guidanceSince < IDLE_MS ? guidanceSaid : "";
   showGuidance(guide);
-  if (result?.decision === "match") {
-    showMatch(result.matches);
-    show("match");
+  if (isAnswer(result)) {
+    paintAnswer();
     return;
   }
   if (guide) {
@@ -49,25 +50,48 @@ function paint() {
     show("guide");
     return;
   }
-  if (result !== null && performance.now() - noneSince < IDLE_MS) {
-    showNone();
+  if (result !== null && noneSince && performance.now() - noneSince < IDLE_MS) {
+    showNone(result.cause === "unknown_item");
     show("none");
     return;
   }
+  forget();
   show("attract");
+}
+
+function paintAnswer() {
+  if (result.decision === "match") {
+    showMatch(result.matches, false);
+    show("match");
+    return;
+  }
+  const candidates = candidatesOf(result);
+  if (isChosen(candidates[0])) {
+    showMatch([...candidates, ...result.matches.slice(candidates.length)], true);
+    show("match");
+    return;
+  }
+  showChoice(candidates);
+  show("choice");
+}
+
+// Something that it is, or may be.
+function isAnswer(shown) {
+  return shown !== null && shown.decision !== "no_match" && shown.matches.length > 0;
 }
 
 function clearResult() {
   result = null;
+  forgetChoice();
   clearTimeout(doubt);
   doubt = 0;
   showRegion(null);
-  forget();
   paint();
 }
 
 function take(next) {
   result = next;
+  if (next.decision !== "ambiguous") forgetChoice();
   clearTimeout(expiry);
   expiry = setTimeout(clearResult, next.fresh_for_ms);
   paint();
@@ -99,23 +123,23 @@ function onResult(next) {
     return;
   }
   endGuidance();
-  const isMatch = next.decision === "match" && next.matches.length > 0;
-  if (isMatch) {
+  if (isAnswer(next)) {
     clearTimeout(doubt);
     doubt = 0;
     noneSince = 0;
     take(next);
     return;
   }
-  noneSince ||= performance.now();
-  if (result?.decision !== "match") {
+  doubtful = next;
+  noneSince = next.cause === "nothing_there" ? 0 : noneSince || performance.now();
+  if (!isAnswer(result)) {
     take(next);
     return;
   }
-  // The match on the screen keeps its own time to live; a doubt that lasts replaces it sooner.
+  // The answer on the screen keeps its own time to live; a doubt that lasts replaces it sooner.
   doubt ||= setTimeout(() => {
     doubt = 0;
-    if (noneSince) take(next);
+    take(doubtful);
   }, HOLD_MS);
 }
 
@@ -150,6 +174,7 @@ async function choose(code) {
 await useLanguage(firstLanguage()).catch(() => {});
 for (const button of document.querySelectorAll("[data-language]"))
   button.addEventListener("click", () => choose(button.dataset.language));
+listenToChoices(() => result, paint);
 listen({ hello: onHello, result: onResult, status: onStatus, heartbeat: onStatus }, onLink);
 showPreview(document.getElementById("preview"), (there) => {
   document.body.dataset.camera = there ? "on" : "off";

@@ -5,20 +5,31 @@ import { has, t, titleOf } from "./i18n.js";
 const byId = (id) => document.getElementById(id);
 const SHOWN_NEXT = 4;
 const SURE = [
+  [0.8, "sure.high"],
+  [0.5, "sure.medium"],
+  [0, "sure.low"],
+];
+const ALIKE = [
   [0.6, "sure.high"],
   [0.5, "sure.medium"],
   [-2, "sure.low"],
-];
+]; // cosines, where the index is not calibrated
 
-const percent = (score) => Math.round(100 * Math.min(1, Math.max(0, score)));
-const placeOf = (item) => item.attributes?.place ?? "";
+const percent = (share) => Math.round(100 * Math.min(1, Math.max(0, share)));
+export const placeOf = (item) => item.attributes?.place ?? "";
 
-function text(element, value) {
+export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
   element.hidden = value === "";
 }
 
-function picture(box, item) {
+// A text that stays right when the language changes.
+function label(element, key) {
+  element.dataset.i18n = key;
+  text(element, t(key));
+}
+
+export function picture(box, item) {
   const image = box.querySelector("img"),
     monogram = box.querySelector(".monogram");
   text(monogram, [...titleOf(item)][0] ?? "");
@@ -36,7 +47,7 @@ function picture(box, item) {
   else image.removeAttribute("src");
 }
 
-export function showMatch(matches) {
+export function showMatch(matches, isChosen) {
   const best = matches[0],
     hero = byId("hero");
   if (hero.dataset.item !== best.item_id) {
@@ -49,7 +60,7 @@ export function showMatch(matches) {
     });
   }
   picture(hero.querySelector(".picture"), best);
-  text(byId("hero-sure"), t(SURE.find(([low]) => best.score >= low)[1]));
+  showSure(best, isChosen);
   text(byId("hero-title"), titleOf(best));
   byId("hero-title").dataset.long = String(titleOf(best).length > 28);
   text(byId("hero-category"), best.category);
@@ -57,29 +68,48 @@ export function showMatch(matches) {
   text(byId("hero-place"), placeOf(best));
   byId("hero-place-row").hidden = placeOf(best) === "";
   byId("hero-sold-out").hidden = best.available !== false;
-  byId("hero-percent").textContent = `${percent(best.score)} %`;
-  byId("hero-meter").value = percent(best.score);
-  hero.style.setProperty("--likeness", percent(best.score) / 100);
   showNext(matches.slice(1, 1 + SHOWN_NEXT));
   say(t("spoken.match", { title: titleOf(best), price: best.price }));
 }
 
+// How sure the device is of an item; of what a person chose it has nothing to say.
+function showSure(item, isChosen) {
+  const isCalibrated = item.probability !== null;
+  const share = isCalibrated ? item.probability : item.score;
+  const [, words] = (isCalibrated ? SURE : ALIKE).find(([low]) => share >= low);
+  label(byId("hero-sure"), isChosen ? "sure.chosen" : words);
+  byId("hero-again").hidden = !isChosen;
+  byId("hero-likeness").hidden = isChosen;
+  const meter = byId("hero-meter");
+  label(byId("hero-meter-label"), isCalibrated ? "item.sure" : "item.likeness");
+  meter.value = percent(share);
+  byId("hero-percent").textContent = `${percent(share)} %`;
+  byId("hero").style.setProperty("--likeness", percent(share) / 100);
+}
+
 function showNext(items) {
-  const list = byId("next");
-  while (list.children.length > items.length) list.lastElementChild.remove();
-  while (list.children.length < items.length) list.append(byId("card").content.cloneNode(true));
-  items.forEach((item, i) => {
-    const card = list.children[i];
-    picture(card.querySelector(".picture"), item);
-    text(card.querySelector("h3"), titleOf(item));
-    text(card.querySelector(".card-price"), item.price);
-    text(card.querySelector(".card-note"), placeOf(item) || item.category);
-  });
+  fillCards(byId("next"), byId("card"), items);
   document.body.dataset.next = String(items.length);
 }
 
-export function showNone() {
-  say(t("spoken.none"));
+export function fillCards(list, template, items) {
+  while (list.children.length > items.length) list.lastElementChild.remove();
+  while (list.children.length < items.length) list.append(template.content.cloneNode(true));
+  items.forEach((item, i) => {
+    const card = list.children[i];
+    picture(card.querySelector(".picture"), item);
+    text(card.querySelector(".card-title"), titleOf(item));
+    text(card.querySelector(".card-price"), item.price);
+    text(card.querySelector(".card-note"), placeOf(item) || item.category);
+  });
+}
+
+// An item that the catalog does not hold, or none that could be told apart.
+export function showNone(isUnknown) {
+  byId("none").dataset.kind = isUnknown ? "unknown" : "none";
+  label(byId("none-title"), isUnknown ? "unknown.title" : "none.title");
+  label(byId("none-lead"), isUnknown ? "unknown.lead" : "none.lead");
+  say(t(isUnknown ? "spoken.unknown" : "spoken.none"));
 }
 
 // What to do about a poor picture, in words and large; "" when nothing need be done.
@@ -107,10 +137,11 @@ export function forget() {
   delete byId("hero").dataset.item;
   byId("hero-title").textContent = "";
   byId("next").replaceChildren();
+  byId("choices").replaceChildren();
   say("");
 }
 
-function say(sentence) {
+export function say(sentence) {
   if (byId("spoken").textContent !== sentence) byId("spoken").textContent = sentence;
 }
 
