@@ -92,7 +92,7 @@ def screen(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Screen:
     folder = tmp_path_factory.mktemp("clips")
     catalog = write_demo_catalog(folder / "catalog", items=6)
     build(
-        BuildOptions(catalog=catalog, out=folder / "index", name="clips"),
+        BuildOptions(catalog=catalog, out=folder / "index", name="clips", camera_views=6),
         lambda: model,
         lambda what, total: lambda done: None,
     )

@@ -110,13 +110,15 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) 
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_demo_catalog(tmp_path_factory.mktemp("catalog"), items=24)
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
+def catalog(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    drawn = write_demo_catalog(tmp_path_factory.mktemp("catalog"), items=24)
+    index_of(drawn, root, "--camera-views", "6")
+    return drawn
 
 
 @pytest.fixture

@@ -349,6 +349,7 @@ def test_the_command_writes_figures_and_page_and_names_the_difference(
     assert (tmp_path / "report.html").read_text().count("<svg") == 3
 
 
+@pytest.mark.timeout(600)  # 2,600 camera views are rendered and embedded
 def test_real_photos_of_groceries_are_found(
     grocery: Path, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -361,7 +362,7 @@ def test_real_photos_of_groceries_are_found(
     assert main(list(map(str, ["evaluate", "--generation", tmp_path / "out", *photos]))) == 0
     found = json.loads(figures.read_text())
     assert (found["photos"], found["unreadable"]) == (405, 0)
-    assert found["hit_rate_at_1"] >= 0.30
-    assert found["hit_rate_at_5"] >= 0.64
+    assert found["hit_rate_at_1"] >= 0.44
+    assert found["hit_rate_at_5"] >= 0.76
     assert found["recall_at_10"] >= 0.99
     assert re.search(rf"hit rate at 1 +{found['hit_rate_at_1']}\n", capsys.readouterr().out)

@@ -44,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
     """Of components that see a rendered shop counter."""
     folder = tmp_path_factory.mktemp("shop")
     catalog = write_demo_catalog(folder / "catalog", items=6)
-    index = {"index_dir": str(index_of(catalog, folder))}
+    index = {"index_dir": str(index_of(catalog, folder, "--camera-views", "4"))}
     ram = {"ram_dir": str(folder / "ram")}
     return {
         "Featurizer": {**index, **ram, "source": f"synthetic:{catalog}"},

@@ -204,7 +204,7 @@ def wait_for(condition: Callable[[], Any], what: str | Callable[[], str], patien
 @contextlib.contextmanager
 def device(folder: Path, catalog: Path, *, busy: bool = False) -> Iterator[Device]:
     """A device in ``folder`` that runs and is well, with a network camera; a ``busy`` one has a synthetic camera."""
-    built = index_of(catalog, catalog.parent)
+    built = index_of(catalog, catalog.parent, "--camera-views", "4")
     shown = sorted((catalog.parent / "pictures").iterdir())[0]
     with mounted(folder / "disk") as disk, HttpCamera(shown) as camera:
         for part in ("objects", "generations"):
