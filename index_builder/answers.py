@@ -1,6 +1,6 @@
 """What a generation answers to photos whose item is known: the way of the device, from the file to the decision."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -10,7 +10,7 @@ import numpy as np
 
 from components.catalog import Catalog, load_catalog
 from components.core.camera_mean import CameraMean, means_in_order
-from components.core.decisions import decide, with_probabilities
+from components.core.decisions import Thresholds, decide, with_probabilities
 from components.core.errors import BadContentError, LookalikeError
 from components.core.messages import MAX_K, Match
 from components.core.segments import Vectors
@@ -122,7 +122,7 @@ def ask(
     done = announce(f"asking generation {seq}", len(photos))
     readable, embeddings, unreadable = _embed(model, photos, threads, done)
     queries = snapshot.projection.query(embeddings, _means(embeddings, snapshot.projection.query_mean, camera))
-    index, items = Index(snapshot), set(snapshot.item_of)
+    index, items = Index(snapshot), {snapshot.item_of[ordinal] for ordinal in snapshot.alive}
     answers = [
         _answer(index, photo, photo.item_id in items, query) for photo, query in zip(readable, queries, strict=True)
     ]
@@ -171,9 +171,16 @@ def _means(embeddings: Vectors, start: Vectors, camera: str) -> Vectors | None:
 
 def _answer(index: Index, photo: Photo, known: bool, query: Vectors) -> Answer:
     snapshot = index.snapshot
-    thresholds = snapshot.manifest.thresholds
-    matches = with_probabilities(index.search(query, MAX_K), thresholds.calibration)
-    category = snapshot.category_of[matches[0].item_id] if matches else ""
+    matches = index.search(query, MAX_K)
+    return answered(photo, known, matches, snapshot.manifest.thresholds, snapshot.category_of)
+
+
+def answered(
+    photo: Photo, known: bool, matches: Sequence[Match], thresholds: Thresholds, category_of: Mapping[str, str]
+) -> Answer:
+    """The answer that ``matches``, best first, give with ``thresholds``; ``category_of`` has every item's id."""
+    matches = with_probabilities(matches, thresholds.calibration)
+    category = category_of[matches[0].item_id] if matches else ""
     decision = decide(matches, thresholds, category=category)
     candidates = decision.candidates or int(decision.kind == "match")
     return Answer(photo, known, matches, decision.kind, candidates)

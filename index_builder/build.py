@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.core.errors import BadContentError, FormatError, UnavailableError
-from components.core.generations import Manifest
+from components.core.errors import BadContentError, UnavailableError
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model
 from components.files import write_whole
@@ -23,6 +22,7 @@ from index_builder.empty_scenes import empty_scenes
 from index_builder.generation import Made, Naming, write_generation
 from index_builder.learning.rendering import MOST_VIEWS, CameraViews, Rendering
 from index_builder.pictures import Pictures
+from index_builder.publishing import publish_next
 from index_builder.taught import adopt, joined
 
 
@@ -39,6 +39,8 @@ class BuildOptions:
     """How many camera views to render of a studio picture at most."""
     taught: Path | None = None
     """What was taught at cameras, to be taken over."""
+    wrong_on_unknown: float | None = None
+    """The share of the pictures of unknown items that may be answered; None: as pays."""
     max_failures: int = 10
     threads: int = os.cpu_count() or 1
 
@@ -94,7 +96,14 @@ def build(
     done = announce("learning and tuning", 1)
     empty = np.stack(list(embedder.embed_all(empty_scenes(model.preprocessing.size), options.threads)))
     made = write_generation(
-        views, rendered, empty, model, store, Naming(options.name, options.license), max_dim=options.max_dim
+        views,
+        rendered,
+        empty,
+        model,
+        store,
+        Naming(options.name, options.license),
+        max_dim=options.max_dim,
+        wrong_on_unknown=options.wrong_on_unknown,
     )
     report = _publish(made, len(failures), store)
     done(1)
@@ -139,15 +148,7 @@ def _embed(
 
 
 def _publish(made: Made, failures: int, store: Store) -> BuildReport:
-    """Write the manifest as the next generation, unless the active one says the same already."""
-    manifest = made.manifest
-    active = store.active()
-    unchanged = active is not None and _says_the_same(manifest, store, active)
-    if unchanged and active is not None:
-        manifest = dataclasses.replace(manifest, seq=active)
-    else:
-        manifest = dataclasses.replace(manifest, seq=(active or 0) + 1)
-        store.write_manifest(manifest)
+    manifest, unchanged = publish_next(made.manifest, store)
     return BuildReport(
         generation=manifest.seq,
         unchanged=unchanged,
@@ -163,13 +164,6 @@ def _publish(made: Made, failures: int, store: Store) -> BuildReport:
         model=manifest.model.digest,
         segments=tuple(segment.vectors.sha256 for segment in manifest.segments),
     )
-
-
-def _says_the_same(manifest: Manifest, store: Store, seq: int) -> bool:
-    try:
-        return dataclasses.replace(store.manifest(seq), seq=0) == manifest
-    except FormatError:
-        return False  # a damaged manifest is what a new build is to replace
 
 
 def _write_failures(path: Path, failures: list[Failure]) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from components.core.errors import LookalikeError
-from index_builder import commands, demo_catalog_cli, evaluate_cli, lint_cli, model_cli
+from index_builder import calibrate_cli, commands, demo_catalog_cli, evaluate_cli, lint_cli, model_cli
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "model": ("make the network that turns pictures into embeddings", model_cli.add_arguments, model_cli.run),
@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "build": ("turn a catalog into an index generation", commands.add_build, commands.run_build),
     "inspect": ("show a generation and verify all of it", commands.add_inspect, commands.run_inspect),
     "evaluate": ("measure a generation on labelled photos", evaluate_cli.add_arguments, evaluate_cli.run),
+    "calibrate": ("make probabilities true on photos of your own", calibrate_cli.add_arguments, calibrate_cli.run),
     "demo-catalog": ("render a catalog to try things with", demo_catalog_cli.add_arguments, demo_catalog_cli.run),
 }
 

@@ -43,6 +43,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--taught", type=Path, metavar="FILE", help="take over what `python -m components.searcher taught export` wrote"
     )
+    add_wrong_on_unknown(parser)
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     _add_json(parser)
@@ -58,6 +59,7 @@ def run_build(args: argparse.Namespace) -> int:
         max_dim=args.max_dim,
         camera_views=args.camera_views,
         taught=args.taught,
+        wrong_on_unknown=args.wrong_on_unknown,
         max_failures=args.max_failures,
         threads=max(1, args.threads),
     )
@@ -99,6 +101,27 @@ def run_inspect(args: argparse.Namespace) -> int:
     figures = inspect(store, args.seq if args.seq is not None else store.require_active())
     report(f"Generation {figures.generation} is whole: every object has the hash of its name.", figures, args.json)
     return 0
+
+
+def add_wrong_on_unknown(parser: argparse.ArgumentParser) -> None:
+    """The argument that says how strict the decisions are to be."""
+    parser.add_argument(
+        "--wrong-on-unknown",
+        type=_share,
+        metavar="SHARE",
+        help="how many of the pictures of unknown items may be answered, 0 to 1 (default: as many as pay in right "
+        "answers); fewer than 8 items are not calibrated by a build",
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return share
 
 
 def _views(text: str) -> int:

@@ -46,11 +46,13 @@ def write_generation(
     naming: Naming,
     *,
     max_dim: int,
+    wrong_on_unknown: float | None = None,
 ) -> Made:
     """Learn from ``views`` (in catalog order) and write the objects; ``empty`` are raw embeddings of nothing."""
     entries = list({view.entry.item_id: view.entry for view in views}.values())
     material = _material(views, rendered, [entry.item_id for entry in entries])
-    learned = learn(material, empty, {n: entry.category for n, entry in enumerate(entries)}, min(max_dim, model.dim))
+    categories = {n: entry.category for n, entry in enumerate(entries)}
+    learned = learn(material, empty, categories, min(max_dim, model.dim), wrong_on_unknown)
     rows, vectors = _rows(views, learned, material)
     vectors = vectors.astype("<f2").astype(np.float32)  # as the device will read them
     settings, recall = tune(vectors)

@@ -102,6 +102,13 @@ def expected_calibration_error(bins: list[Bin]) -> float:
     return sum(one.count * abs(one.stated - one.right) for one in bins) / sum(one.count for one in bins)
 
 
+def weighted_calibration_error(stated: Numbers, is_right: Flags, weights: Numbers) -> float:
+    """The expected calibration error where answers count by ``weights``, each bin by the weight in it."""
+    places = np.minimum((stated * BINS).astype(int), BINS - 1)
+    off = np.bincount(places, weights * (stated - is_right), BINS)
+    return float(np.abs(off).sum() / weights.sum())
+
+
 def mcnemar(only_one: int, only_other: int) -> float:
     """Probability of a difference at least so large if both were equally good; exact, two-sided (McNemar 1947).
 

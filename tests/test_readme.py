@@ -22,6 +22,7 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 CAMERAS = re.findall(r"^\| (`[^|]+`) \| ", README.split("`CAMERA=`", 1)[1].split("\n\n", 1)[0], re.MULTILINE)
+PHOTOS_OF_EACH = 5
 MEANT_FOR_ELSEWHERE = {
     "make test": "this is it",
     "make demo CATALOG=my-products CAMERA=0": "needs a camera",
@@ -37,8 +38,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = sorted((home / "my-products").iterdir())
     for picture in pictures:
         image = cv2.imread(str(picture))
-        cv2.imwrite(str(home / f"photo-{picture.name}"), np.ascontiguousarray(image[20:-10, 10:-20]))
-    listed = "".join(f"photo-{picture.name},{picture.stem}\n" for picture in pictures)
+        for n in range(PHOTOS_OF_EACH):
+            cv2.imwrite(
+                str(home / f"photo-{n}-{picture.name}"), np.ascontiguousarray(image[20 + n : -10, 10 : -20 - n])
+            )
+    listed = "".join(f"photo-{n}-{one.name},{one.stem}\n" for one in pictures for n in range(PHOTOS_OF_EACH))
     (home / "my-photos.csv").write_text("photo,item_id\n" + listed)
     shutil.copy(pictures[0], home / "my-photo.jpg")
     (home / ".venv").symlink_to(sys.prefix)

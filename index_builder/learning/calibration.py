@@ -20,7 +20,11 @@ _TEMPERATURES = np.geomspace(0.01, 0.5, 40)
 _PENALTIES = np.arange(0.0, 0.5, 0.025)
 USUAL_PENALTY = 0.15
 """Where there are no photos to measure it with."""
-_TOP = 5
+UNKNOWN, NOTHING = -1, -2
+"""In place of the right item's number: the query shows another thing, or nothing."""
+TOP = 5
+_JUST_ABOVE = 1e-9
+"""So much more than a probability that it is not reached, however the device rounds."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Answers:
     first: Labels = field(repr=False)
     """The best item."""
     right: Labels = field(repr=False)
-    """The right item; -1 where it is none of the index's."""
+    """The right item; UNKNOWN or NOTHING where it is none of the index's."""
     weights: Numbers = field(repr=False)
 
 
@@ -72,15 +76,15 @@ def unknown_answers(asked: Sequence[Asked], penalty: float, nothing: Vectors) ->
         left_out = ~one.taught
         scores, right = one.scores(penalty)[left_out], one.right[left_out]
         scores[np.arange(len(right)), right] = -1.0
-        parts.append((scores, np.full(len(right), -1), 1 / max(1, len(right))))
-    parts.append((nothing, np.full(len(nothing), -1), len(asked) / 4 / len(nothing)))
+        parts.append((scores, np.full(len(right), UNKNOWN), 1 / max(1, len(right))))
+    parts.append((nothing, np.full(len(nothing), NOTHING), len(asked) / 4 / len(nothing)))
     return _joined(parts)
 
 
 def _joined(parts: Sequence[tuple[Vectors, Labels, float]]) -> Answers:
     scores, position, first, rights, weights = [], [], [], [], []
     for found, right, weight in parts:
-        top = min(_TOP, found.shape[1])
+        top = min(TOP, found.shape[1])
         order = np.argsort(-found, axis=1, kind="stable")[:, :top]
         there = order == right[:, None]
         scores.append(np.take_along_axis(found, order, axis=1))
@@ -91,8 +95,14 @@ def _joined(parts: Sequence[tuple[Vectors, Labels, float]]) -> Answers:
     return Answers(*(np.concatenate(several) for several in (scores, position, first, rights, weights)))
 
 
-def calibrate(known: Answers, unknown: Answers, categories: Mapping[int, str]) -> Calibration:
-    """The calibration; ``categories`` has one for every item's number."""
+def calibrate(
+    known: Answers, unknown: Answers, categories: Mapping[int, str], wrong_on_unknown: float | None = None
+) -> Calibration:
+    """The calibration; ``categories`` has one for every item's number.
+
+    ``wrong_on_unknown`` is the share of the queries for unknown items that may be answered; without it, as many as
+    pays, see _strict.
+    """
     features = np.vstack([_features(known), _features(unknown)])
     true = np.concatenate([np.ones(len(known.first)), np.zeros(len(unknown.first))])
     weights = np.concatenate(
@@ -106,15 +116,19 @@ def calibrate(known: Answers, unknown: Answers, categories: Mapping[int, str]) -
     of_known, of_unknown = (
         1 / (1 + np.exp(-(bias + _features(several) @ [score, margin]))) for several in (known, unknown)
     )
+    temperature = _temperature(known)
+    if wrong_on_unknown is not None:
+        of_things = unknown.right == UNKNOWN
+        of_unknown, unknown = of_unknown[of_things], _part(unknown, of_things)
     return Calibration(
         known_bias=bias,
         known_score=score,
         known_margin=margin,
-        temperature=_temperature(known),
+        temperature=temperature,
         style_bias=style_bias,
         style_score=style_score,
-        min_known=_strict(of_known, known, of_unknown, unknown),
-        min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories),
+        min_known=_strict(of_known, known, of_unknown, unknown, wrong_on_unknown),
+        min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories, wrong_on_unknown),
     )
 
 
@@ -143,8 +157,15 @@ def _temperature(known: Answers) -> float:
     return round(float(min(_TEMPERATURES, key=lambda t: loss(float(t)))), 4)
 
 
-def _strict(of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers) -> float:
-    """From where on to answer: where right answers less answered unknown items are most (Youden 1950), or earlier."""
+def _strict(
+    of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers, wrong_on_unknown: float | None
+) -> float:
+    """From where on to answer: from where only the share ``wrong_on_unknown`` of the unknown is answered.
+
+    Without it, where right answers less answered unknown items are most (Youden 1950), or earlier.
+    """
+    if wrong_on_unknown is not None:
+        return _at_most(wrong_on_unknown, of_unknown, unknown.weights)
     candidates = np.unique(np.round(np.concatenate([of_known, of_unknown]), 4))
     right, total = known.weights * (known.position == 0), known.weights.sum()
     gains = [
@@ -156,15 +177,28 @@ def _strict(of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Ans
     return min(float(candidates[int(np.argmax(gains))]), ALWAYS_ANSWERED)
 
 
+def _at_most(wrong: float, of_unknown: Numbers, weights: Numbers) -> float:
+    """The lowest value that at most the share ``wrong`` of the unknown reaches."""
+    order = np.argsort(-of_unknown, kind="stable")
+    too_many = np.cumsum(weights[order]) > wrong * weights.sum() + _JUST_ABOVE
+    return float(of_unknown[order][too_many.argmax()]) + _JUST_ABOVE if too_many.any() else 0.0
+
+
 def _by_category(
-    of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers, categories: Mapping[int, str]
+    of_known: Numbers,
+    known: Answers,
+    of_unknown: Numbers,
+    unknown: Answers,
+    categories: Mapping[int, str],
+    wrong_on_unknown: float | None,
 ) -> dict[str, float]:
     names = [np.array([categories[int(item)] for item in several.first]) for several in (known, unknown)]
     found = {}
     for name in sorted(set(names[0].tolist()) & set(names[1].tolist()) - {""}):
         here, there = names[0] == name, names[1] == name
         if min(here.sum(), there.sum()) >= ENOUGH_OF_A_CATEGORY:
-            found[name] = _strict(of_known[here], _part(known, here), of_unknown[there], _part(unknown, there))
+            parts = (of_known[here], _part(known, here), of_unknown[there], _part(unknown, there))
+            found[name] = _strict(*parts, wrong_on_unknown)
     return found
 
 

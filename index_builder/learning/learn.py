@@ -45,10 +45,17 @@ class Learned:
     """On held-out views, None where nothing could be held out."""
 
 
-def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max_dim: int) -> Learned:
+def learn(
+    material: Material,
+    empty: Vectors,
+    categories: Mapping[int, str],
+    max_dim: int,
+    wrong_on_unknown: float | None = None,
+) -> Learned:
     """Everything at once; ``empty``, (n, raw_dim), are raw embeddings of pictures of nothing.
 
-    ``categories`` has one for every item's number; ``max_dim`` bounds the length of a vector.
+    ``categories`` has one for every item's number; ``max_dim`` bounds the length of a vector;
+    ``wrong_on_unknown`` is the share of the pictures of unknown items that may be answered (None: as pays).
     """
     centered = material.centered()
     scatter = scatter_of(centered)
@@ -68,7 +75,7 @@ def learn(material: Material, empty: Vectors, categories: Mapping[int, str], max
         return replace(learned, thresholds=Thresholds(min_score, penalty))
     known, unknown = answers(asked, penalty, taught), unknown_answers(asked, penalty, nothing)
     hits = round(float(np.average(known.position == 0, weights=known.weights)), 4)
-    thresholds = Thresholds(min_score, penalty, calibrate(known, unknown, categories))
+    thresholds = Thresholds(min_score, penalty, calibrate(known, unknown, categories, wrong_on_unknown))
     return replace(learned, thresholds=thresholds, hit_rate_at_1=hits)
 
 

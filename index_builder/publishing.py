@@ -1,0 +1,27 @@
+"""Publishes a manifest as the next generation, where it says anything new."""
+
+from dataclasses import replace
+
+from components.core.errors import FormatError
+from components.core.generations import Manifest
+from components.store import Store
+
+
+def publish_next(manifest: Manifest, store: Store) -> tuple[Manifest, bool]:
+    """The manifest with the number of its generation, and whether the active one said the same already.
+
+    In that case nothing is written. The number that ``manifest`` came with does not matter.
+    """
+    active = store.active()
+    if active is not None and _says_the_same(manifest, store, active):
+        return replace(manifest, seq=active), True
+    manifest = replace(manifest, seq=(active or 0) + 1)
+    store.write_manifest(manifest)
+    return manifest, False
+
+
+def _says_the_same(manifest: Manifest, store: Store, seq: int) -> bool:
+    try:
+        return replace(store.manifest(seq), seq=manifest.seq) == manifest
+    except FormatError:
+        return False  # a damaged manifest is what a new one is to replace
