@@ -211,7 +211,7 @@ def test_without_a_share_what_is_more_probably_known_than_not_is_answered() -> N
 
 def test_a_build_is_as_strict_as_it_is_told(model_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "products").mkdir()
-    for item in range(8):
+    for item in range(ITEMS):
         cv2.imwrite(str(tmp_path / "products" / f"p{item}.png"), pattern(item))
     given = ["--catalog", tmp_path / "products", "--out", tmp_path / "out", "--model", model_dir, "--camera-views", 4]
     assert main(list(map(str, ["build", *given, "--wrong-on-unknown", 1]))) == 0

@@ -39,9 +39,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for picture in pictures:
         image = cv2.imread(str(picture))
         for n in range(PHOTOS_OF_EACH):
-            cv2.imwrite(
-                str(home / f"photo-{n}-{picture.name}"), np.ascontiguousarray(image[20 + n : -10, 10 : -20 - n])
-            )
+            part = np.ascontiguousarray(image[20 + n : -10, 10 : -20 - n])
+            cv2.imwrite(str(home / f"photo-{n}-{picture.name}"), part)
     listed = "".join(f"photo-{n}-{one.name},{one.stem}\n" for one in pictures for n in range(PHOTOS_OF_EACH))
     (home / "my-photos.csv").write_text("photo,item_id\n" + listed)
     shutil.copy(pictures[0], home / "my-photo.jpg")
