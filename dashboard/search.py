@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from components.bus import Bus
 from components.core.errors import BadContentError, UnavailableError
-from components.core.messages import MAX_K, PICTURE_TOPIC, PictureQuery, SearchResult, encode
+from components.core.messages import MAX_K, MODES, PICTURE_TOPIC, PictureQuery, SearchResult, encode
 from components.ram import picture_path, write_aside
 from dashboard.catalogs import Catalogs
 from dashboard.errors import ApiError
@@ -43,13 +43,13 @@ class Search:
         self._ram_dir = ram_dir
         self._timeout_s = timeout_s
 
-    def ask(self, jpeg: bytes, k: int, filters: dict[str, tuple[str, ...]]) -> SearchResult:
-        """The result for the picture.
+    def ask(self, jpeg: bytes, k: int, filters: dict[str, tuple[str, ...]], mode: str = "item") -> SearchResult:
+        """The result for the picture; ``mode`` is one of messages.MODES.
 
         Raises UnavailableError, BadContentError, or TimeoutError where no answer came in time.
         """
         query_id = secrets.token_hex(16)
-        message = encode(PictureQuery(query_id=query_id, k=k, filters=filters))
+        message = encode(PictureQuery(query_id=query_id, k=k, filters=filters, mode=mode))
         path = picture_path(self._ram_dir, query_id)
         self._live.expect(query_id)
         try:
@@ -72,12 +72,12 @@ def search_blueprint(search: Search, cleaner: PictureCleaner, catalogs: Catalogs
 
     @route(blueprint, "/api/v1/search", role="kiosk", methods=("POST",))
     def search_by_picture() -> Json:
-        k, filters = read_k(request.form), read_filters(request.form)
+        k, filters, mode = read_k(request.form), read_filters(request.form), read_mode(request.form)
         picture = request.files.get("image")
         if picture is None:
             raise ApiError(400, "no_image", "The request has no file field 'image': send the picture as multipart.")
         try:
-            return result_view(search.ask(cleaner.clean(picture.read()), k, filters), catalogs)
+            return result_view(search.ask(cleaner.clean(picture.read()), k, filters, mode), catalogs)
         except BadContentError as error:
             raise ApiError(400, "bad_picture", str(error)) from error
         except UnavailableError as error:
@@ -96,16 +96,24 @@ def read_k(form: MultiDict[str, str]) -> int:
     return int(text)
 
 
+def read_mode(form: MultiDict[str, str]) -> str:
+    """What is looked for: ``item``, the same one, which is the default, or items of the same ``style``."""
+    mode = form.get("mode", "item")
+    if mode not in MODES:
+        raise ApiError(400, "bad_mode", f"Field 'mode' is {mode[:20]!r}; expected {' or '.join(MODES)}.")
+    return mode
+
+
 def read_filters(form: MultiDict[str, str]) -> dict[str, tuple[str, ...]]:
     """``category`` and ``attr.<name>``, each given once or more: AND over the names, OR over a name's values."""
     filters = {}
     for field in form:
         name = field[len(_ATTRIBUTE) :] if field.startswith(_ATTRIBUTE) else field
-        if name == field and field not in ("category", "k"):
+        if name == field and field not in ("category", "k", "mode"):
             raise ApiError(
-                400, "bad_field", f"Field {field[:40]!r} is not known: fields are image, k, category, attr.*."
+                400, "bad_field", f"Field {field[:40]!r} is not known: fields are image, k, mode, category, attr.*."
             )
-        if field != "k" and name:
+        if field not in ("k", "mode") and name:
             filters[name] = tuple(form.getlist(field))
     if sum(len(values) for values in filters.values()) > _MAX_FILTER_VALUES:
         raise ApiError(400, "bad_filter", f"At most {_MAX_FILTER_VALUES} filter values may be given.")

@@ -140,6 +140,13 @@ def test_bad_k_is_refused(client: Client, k: str) -> None:
     assert upload(client, jpeg(), k=k).get_json()["error"]["code"] == "bad_k"
 
 
+def test_items_of_the_same_style_can_be_asked_for(client: Client, device: Device) -> None:
+    upload(client, jpeg(), mode="style")
+    upload(client, jpeg())
+    assert [query.mode for query in device.queries] == ["style", "item"]
+    assert upload(client, jpeg(), mode="color").get_json()["error"]["code"] == "bad_mode"
+
+
 def test_filters_that_would_not_travel_are_refused(client: Client, device: Device) -> None:
     assert upload(client, jpeg(), category=["x"] * 51).get_json()["error"]["code"] == "bad_filter"
     assert upload(client, jpeg(), category=["x" * 2000] * 4).status_code == 400
