@@ -183,3 +183,15 @@ def test_a_flood_of_camera_names_fills_neither_memory_nor_disk(tmp_path: Path) -
     means.save()
     assert len(list(tmp_path.iterdir())) == MAX_CAMERAS
     assert not list(tmp_path.parent.glob("camera*"))
+
+
+def test_taught_views_are_centered_by_the_camera_that_saw_most() -> None:
+    means = CameraMeans()
+    assert np.array_equal(means.center("a" * 64, START), START)
+    stage = means.stage
+    fill(means, camera="till", scenes=5)
+    far = fill(means, camera="door", scenes=20)
+    assert means.stage > stage
+    np.testing.assert_allclose(means.center("a" * 64, START), far, atol=1e-6)
+    assert np.array_equal(means.center("b" * 64, START), START), "another model's mean says nothing"
+    assert not means.center("a" * 64, np.zeros_like(START)).any(), "where the catalog is not centered, nothing is"

@@ -20,7 +20,7 @@ from components.searcher.searcher import Searcher
 from components.searcher.service import COMPONENT, answer_queries, receive, status
 from components.searcher.taught_layer import layered
 from components.searcher.teaching import Teaching
-from components.searcher.teaching_service import Inbox, TaughtItems, answer_wishes
+from components.searcher.teaching_service import Inbox, TaughtItems, answer_wishes, follow_the_camera
 from components.store import Store
 from components.taught_store import TaughtStore
 
@@ -37,7 +37,9 @@ def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -
         searcher,
         annoy=configuration.annoy,
         poll_interval_s=configuration.poll_interval_s,
-        layer=lambda bare: layered(bare, taught.catalog),
+        layer=lambda bare: layered(
+            bare, taught.catalog, means.center(bare.manifest.model.digest, bare.projection.query_mean)
+        ),
     )
     teaching = Teaching(
         store,
@@ -53,6 +55,7 @@ def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -
         contextlib.closing(store),
         in_background(
             lambda: activation.run(stop),
+            lambda: follow_the_camera(means, taught, activation.relay, stop),
             lambda: answer_wishes(bus, inbox, teaching, taught, activation.relay, stop),
             lambda: report_status(bus, lambda: status(searcher, activation, taught), stop),
         ),

@@ -48,6 +48,21 @@ class CameraMeans:
         self._means[query.camera], self._saved[query.camera] = (identity, mean), mean.own
         return mean
 
+    def center(self, model: str, start: Vectors) -> Vectors:
+        """By what to center views that were taught at this device's camera, shape (dim,): the one that saw most.
+
+        ``start`` is the generation's own mean, for embeddings of the model with this digest.
+        """
+        known = [mean for (_, digest), mean in list(self._means.values()) if digest == model]
+        if not known or not start.any():
+            return start
+        return max(known, key=lambda mean: mean.scenes).around(start)
+
+    @property
+    def stage(self) -> int:
+        """Changes whenever a camera has seen about twice as much as before."""
+        return sum(mean.scenes.bit_length() for _, mean in list(self._means.values()))
+
     def save(self, now_s: float | None = None) -> None:
         """Write what changed: every five minutes of the monotonic clock's ``now_s`` at most, at once without it."""
         if self._due_s is None and now_s is not None:

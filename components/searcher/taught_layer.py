@@ -11,14 +11,15 @@ from components.core.taught import TaughtCatalog, TaughtView
 from components.searcher.snapshot import Ordinals, Snapshot
 
 
-def layered(bare: Snapshot, taught: TaughtCatalog) -> Snapshot:
+def layered(bare: Snapshot, taught: TaughtCatalog, center: Vectors | None = None) -> Snapshot:
     """``bare``, a generation as it was loaded, with the taught views behind its own.
 
-    Projected as views of a camera; each item has the mean of its views as one view more. Everything that searches a
-    snapshot searches them, too: the taught ones are part of the tail.
+    Projected as views of a camera whose mean is ``center``, shape (raw_dim,), else the generation's guess of it; each
+    item has the mean of its views as one view more. Everything that searches a snapshot searches them, too: the
+    taught ones are part of the tail.
     """
     gone = taught.gone()
-    vectors, item_of = _projected(bare, _searched(bare, taught))
+    vectors, item_of = _projected(bare, _searched(bare, taught), center)
     first = len(bare.item_of)
     ordinals = np.arange(first, first + len(item_of), dtype=np.int64)
     left = _left(bare, gone)
@@ -45,10 +46,13 @@ def _is_of(view: TaughtView, model: ModelRef) -> bool:
     return view.model == model.digest and view.embedding.size == model.dim
 
 
-def _projected(bare: Snapshot, views: list[TaughtView]) -> tuple[Vectors, list[str]]:
+def _projected(bare: Snapshot, views: list[TaughtView], center: Vectors | None) -> tuple[Vectors, list[str]]:
     if not views:
         return np.empty((0, bare.manifest.dim), np.float32), []
-    vectors = bare.projection.catalog(np.stack([view.embedding for view in views]), by_camera=True)
+    embeddings = np.stack([view.embedding for view in views])
+    if center is not None:
+        embeddings = embeddings + (bare.projection.query_mean - center)
+    vectors = bare.projection.catalog(embeddings, by_camera=True)
     rows: dict[str, list[int]] = defaultdict(list)
     for row, view in enumerate(views):
         rows[view.item_id].append(row)

@@ -10,6 +10,7 @@ from components.core import messages
 from components.core.errors import LookalikeError, MessageError
 from components.core.taught import TaughtCatalog
 from components.core.teach_messages import Teach
+from components.searcher.camera_means import CameraMeans
 from components.searcher.teaching import Teaching
 from components.taught_store import TaughtStore
 
@@ -100,3 +101,15 @@ def answer_wishes(
             bus.publish(messages.TAUGHT_TOPIC, messages.encode(answer))
         except LookalikeError as error:
             log.warning("an answer to who teaches is lost: %s", error)
+
+
+def follow_the_camera(
+    means: CameraMeans, taught: TaughtItems, relay: Callable[[], None], stop: threading.Event
+) -> None:
+    """Lay the taught items anew as the camera's mean, by which they are centered, becomes clearer."""
+    stage = 0
+    while not stop.wait(_LOOK_EVERY_S):
+        if means.stage != stage:
+            stage = means.stage
+            if taught.catalog.items:
+                relay()
