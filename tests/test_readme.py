@@ -14,6 +14,8 @@ import pytest
 
 from index_builder.demo_catalog import write_demo_catalog
 
+pytestmark = pytest.mark.timeout(600)  # the demo draws and learns a whole shop
+
 SOURCE_TREE = Path(__file__).parents[1]
 README = (SOURCE_TREE / "README.md").read_text()
 COMMANDS = [
@@ -57,7 +59,7 @@ def run(command: str, cwd: Path, **environment: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=150,
+        timeout=500,
     )
     assert ended.returncode == 0, f"{command}:\n{ended.stdout}"
     return ended.stdout
