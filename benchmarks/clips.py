@@ -1,6 +1,5 @@
 """Answers over time: clips with ground truth through the real way of a frame, from the gate to the steadied answer."""
 
-import csv
 import dataclasses
 import os
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.clip_scenes import FPS, Shot, Shown, clip
+from benchmarks.grocery import Groceries
 from benchmarks.material import GROCERY
 from components.bus import LocalBus
 from components.core import messages
@@ -231,7 +231,7 @@ def measure(use: str = "query") -> dict[str, Figure]:
         rows = _rows(("rendered items",), at_rest(drawn), [_index(drawn, root / "drawn")], embedder, root)
         if GROCERY.exists():
             studio = GROCERY / "catalog.csv"
-            indexes = [_index(studio, root / "studio"), _index(taught(root / "taught.csv"), root / "taught")]
+            indexes = [_index(studio, root / "studio"), _index(_taught(root / "taught.csv"), root / "taught")]
             names = ("groceries, studio pictures", "groceries, 4 taught photos")
             rows |= _rows(names, one_photo_each(use), indexes, embedder, root)
     return rows
@@ -273,17 +273,6 @@ def one_photo_each(use: str) -> list[Shown]:
     return [Shown(item_id, decode_picture(photo.path.read_bytes())) for item_id, photo in ordered]
 
 
-def taught(path: Path) -> Path:
-    """A catalog of the groceries with the photos to teach beside the studio pictures, written to ``path``."""
-    views: dict[str, list[str]] = {}
-    for photo in read_photo_list(GROCERY / "photos.csv", "teach"):
-        views.setdefault(photo.item_id or "", []).append(str(photo.path))
-    with (GROCERY / "catalog.csv").open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["item_id", "title", "category", "image", "views"])
-        for row in rows:
-            image = str(GROCERY / row["image"])
-            writer.writerow([row["item_id"], row["title"], row["category"], image, "|".join(views[row["item_id"]])])
-    return path
+def _taught(path: Path) -> Path:
+    groceries = Groceries()
+    return groceries.write_catalog(path, [photo.item_id or "" for photo in groceries.studio_pictures])

@@ -80,6 +80,17 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Photos as a model sees them."""
+
+    photos: list[Photo]
+    """Those that could be read."""
+    embeddings: Vectors
+    """Raw ones, shape (photos, raw_dim)."""
+    unreadable: list[Unreadable]
+
+
+@dataclass(frozen=True)
 class Run:
     """A generation, and what it answered."""
 
@@ -117,16 +128,20 @@ def ask(
     Raises BadContentError where no photo can be read, FormatError or UnavailableError where the generation is broken.
     """
     seq = store.require_active() if seq is None else seq
+    model = load_model_of(store, store.manifest(seq))
+    return answer(store, seq, see(model, photos, threads, announce(f"asking generation {seq}", len(photos))), camera)
+
+
+def answer(store: Store, seq: int, seen: Seen, camera: str) -> Run:
+    """What generation ``seq``, whose model saw the photos, answers to them; see :func:`ask`."""
     snapshot = load_snapshot(store, seq)
-    model = load_model_of(store, snapshot.manifest)
-    done = announce(f"asking generation {seq}", len(photos))
-    readable, embeddings, unreadable = _embed(model, photos, threads, done)
-    queries = snapshot.projection.query(embeddings, _means(embeddings, snapshot.projection.query_mean, camera))
+    means = _means(seen.embeddings, snapshot.projection.query_mean, camera)
+    queries = snapshot.projection.query(seen.embeddings, means)
     index, items = Index(snapshot), {snapshot.item_of[ordinal] for ordinal in snapshot.alive}
     answers = [
-        _answer(index, photo, photo.item_id in items, query) for photo, query in zip(readable, queries, strict=True)
+        _answer(index, photo, photo.item_id in items, query) for photo, query in zip(seen.photos, queries, strict=True)
     ]
-    return Run(store, snapshot, load_catalog(store, seq), answers, queries, unreadable)
+    return Run(store, snapshot, load_catalog(store, seq), answers, queries, seen.unreadable)
 
 
 def read_photo(path: Path) -> Image:
@@ -134,9 +149,8 @@ def read_photo(path: Path) -> Image:
     return decode_picture(read_file(path), max_pixels=MAX_PIXELS, max_bytes=MAX_PICTURE_BYTES)
 
 
-def _embed(
-    model: Model, photos: list[Photo], threads: int, done: Callable[[int], None]
-) -> tuple[list[Photo], Vectors, list[Unreadable]]:
+def see(model: Model, photos: list[Photo], threads: int, done: Callable[[int], None]) -> Seen:
+    """Read and embed ``photos``; raises BadContentError where none can be read."""
     readable: list[Photo] = []
     unreadable: list[Unreadable] = []
 
@@ -154,7 +168,7 @@ def _embed(
     embeddings = list(Embedder(model, device="CPU", threads=threads).embed_all(images(), threads))
     if not embeddings:
         raise BadContentError(f"None of the {len(photos)} photos can be read; the first one: {unreadable[0].reason}")
-    return readable, np.stack(embeddings), unreadable
+    return Seen(readable, np.stack(embeddings), unreadable)
 
 
 def _means(embeddings: Vectors, start: Vectors, camera: str) -> Vectors | None:
