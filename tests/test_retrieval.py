@@ -19,7 +19,8 @@ from index_builder.answers import Seen
 from index_builder.catalog import read_catalog
 from index_builder.demo_catalog import write_demo_catalog
 
-ITEMS = 12
+ITEMS = 7
+"""Too few to hold any out: a build takes seconds, and states no probabilities."""
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +47,13 @@ def csv_ids(table: Path) -> list[str]:
 
 
 def test_the_table_has_every_figure_of_any_such_folder(rendered: Path) -> None:
-    rows = measure(Groceries(rendered), seeds=1, left_out=4, camera_views=4, others_of_each=4)
+    rows = measure(Groceries(rendered), seeds=1, left_out=2, camera_views=4, others_of_each=3)
     shares = [figure for row in rows.values() for figure in row.values()]
     assert all(0 <= share <= 1 for share in shares)
     assert rows["photos of every item"]["hit@5"] >= 0.8
-    assert rows["half, taught, after"]["hit@1"] >= rows["half, taught, before"]["hit@1"]
-    assert {"hit@1", "hit@5", "AUROC", "right at 5 %", "ECE", "match", "ambiguous", "no_match"} <= set(
-        rows["some left out"]
-    )
+    assert {f"half, {half}" for half in ("taught, after", "never taught, before", "never taught, after")} <= set(rows)
+    told = {"hit@1", "hit@5", "AUROC", "right at 5 %"}
+    assert told <= set(rows["some left out"]) and told == set(rows["some left out, plain cosine"])
     assert {"  photos of those", "  empty scenes", "  rendered items", "  scikit-image's pictures"} <= set(rows)
     for name in ("some left out", "  photos of those", "  empty scenes"):
         assert sum(rows[name][kind] for kind in ("match", "ambiguous", "no_match")) == pytest.approx(1, abs=0.001)
