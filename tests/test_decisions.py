@@ -54,6 +54,16 @@ def test_probabilities_of_all_matches_are_at_most_one_together() -> None:
     assert 0.9 < sum(shares) <= 1
 
 
+def test_the_best_match_is_as_probable_as_such_answers_were_right() -> None:
+    shy = dataclasses.replace(CALIBRATION, answer_bias=-1.0, answer_slope=0.5)
+    before = judged(0.9, 0.8, 0.1)
+    after = with_probabilities(before, shy)
+    odds = math.log((before[0].probability or 0) / (1 - (before[0].probability or 0)))
+    assert after[0].probability == pytest.approx(logistic(-1.0 + 0.5 * odds))
+    shares = [match.probability or 0.0 for match in after]
+    assert shares == sorted(shares, reverse=True) and sum(shares) <= 1
+
+
 def test_a_clear_winner_is_a_match() -> None:
     assert decide(judged(0.9, 0.5), CALIBRATED).kind == "match"
     assert decide(judged(0.9), CALIBRATED).kind == "match"

@@ -2,7 +2,8 @@
 
 A match's probability is that of the item being in the catalog at all, times its share among the matches. The first is
 logistic in the best score and its margin to the second item (Platt 1999), the second a softmax of the scores with a
-temperature (Guo et al. 2017); the builder fits both on held-out views.
+temperature (Guo et al. 2017). How often the best match then is right corrects its probability (Platt's scaling once
+more); the builder fits all three on held-out views.
 """
 
 import math
@@ -35,6 +36,9 @@ class Calibration:
     """Below this probability of being in the catalog, the picture shows an unknown item."""
     min_known_by_category: Mapping[str, float] = field(default_factory=dict)
     """The same for categories with enough views of their own."""
+    answer_bias: float = 0.0
+    answer_slope: float = 1.0
+    """Of the best match: what its log-odds by the above are turned into."""
 
     def __post_init__(self) -> None:
         numbers = [value for value in vars(self).values() if isinstance(value, float)]
@@ -47,6 +51,11 @@ class Calibration:
     def known(self, best: float, second: float) -> float:
         """The probability that the picture shows an item of the catalog."""
         return logistic(self.known_bias + self.known_score * best + self.known_margin * (best - second))
+
+    def answer(self, probability: float) -> float:
+        """How often a best match of this probability, by presence and share alone, is right."""
+        within = min(max(probability, 1e-6), 1 - 1e-6)
+        return logistic(self.answer_bias + self.answer_slope * math.log(within / (1 - within)))
 
     def style(self, score: float) -> float:
         """The probability that an item with this score is of the kind that the picture shows."""
@@ -93,10 +102,12 @@ def with_probabilities(
     best = matches[0].score
     known = _known(matches, calibration)
     weights = [math.exp((match.score - best) / calibration.temperature) for match in matches]
-    total = sum(weights)
-    return tuple(
-        replace(match, probability=known * weight / total) for match, weight in zip(matches, weights, strict=True)
-    )
+    shares = [known * weight / sum(weights) for weight in weights]
+    first = calibration.answer(shares[0])
+    # What the best match gains or loses, the others lose or gain; none becomes more probable than it.
+    others = (1 - first) / max(1 - shares[0], 1e-6)
+    stated = [first, *(min(share * others, first) for share in shares[1:])]
+    return tuple(replace(match, probability=share) for match, share in zip(matches, stated, strict=True))
 
 
 def decide(

@@ -1,11 +1,13 @@
 """From held-out scores to probabilities: how often an answer with such scores was right."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from components.core.decisions import Calibration
+from components.core.decisions import Calibration, with_probabilities
+from components.core.messages import Match
 from components.core.segments import Vectors
 from index_builder.learning.discriminant import Labels
 from index_builder.learning.held_out import Asked
@@ -104,6 +106,7 @@ def calibrate(
     pays, see _strict.
     """
     features = np.vstack([_features(known), _features(unknown)])
+    everything = [*known.scores, *unknown.scores]
     true = np.concatenate([np.ones(len(known.first)), np.zeros(len(unknown.first))])
     weights = np.concatenate(
         [(1 - UNKNOWN_SHARE) * _share(known.weights), UNKNOWN_SHARE * _share(unknown.weights)]
@@ -120,7 +123,7 @@ def calibrate(
     if wrong_on_unknown is not None:
         of_things = unknown.right == UNKNOWN
         of_unknown, unknown = of_unknown[of_things], _part(unknown, of_things)
-    return Calibration(
+    draft = Calibration(
         known_bias=bias,
         known_score=score,
         known_margin=margin,
@@ -130,6 +133,17 @@ def calibrate(
         min_known=_strict(of_known, known, of_unknown, unknown, wrong_on_unknown),
         min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories, wrong_on_unknown),
     )
+    right = np.concatenate([known.position == 0, np.zeros(len(everything) - len(known.first))])
+    odds = np.array([_odds(draft, scores) for scores in everything])[:, None]
+    answer_bias, answer_slope = fit_logistic(odds, right, weights).tolist()
+    return replace(draft, answer_bias=answer_bias, answer_slope=answer_slope)
+
+
+def _odds(calibration: Calibration, scores: Vectors) -> float:
+    """The log-odds of the best match, uncorrected, of a query with these ``scores``, best first."""
+    matches = [Match(f"i{n}", float(np.clip(score, -1, 1))) for n, score in enumerate(scores)]
+    probability = with_probabilities(matches, calibration)[0].probability or 0.0
+    return math.log(probability / (1 - probability)) if 0 < probability < 1 else 0.0
 
 
 def _features(several: Answers) -> Numbers:
