@@ -54,8 +54,7 @@ class Calibration:
 
     def answer(self, probability: float) -> float:
         """How often a best match of this probability, by presence and share alone, is right."""
-        within = min(max(probability, 1e-6), 1 - 1e-6)
-        return logistic(self.answer_bias + self.answer_slope * math.log(within / (1 - within)))
+        return logistic(self.answer_bias + self.answer_slope * log_odds(probability))
 
     def style(self, score: float) -> float:
         """The probability that an item with this score is of the kind that the picture shows."""
@@ -99,15 +98,20 @@ def with_probabilities(
         return tuple(matches)
     if mode == "style":
         return tuple(replace(match, probability=calibration.style(match.score)) for match in matches)
-    best = matches[0].score
-    known = _known(matches, calibration)
-    weights = [math.exp((match.score - best) / calibration.temperature) for match in matches]
-    shares = [known * weight / sum(weights) for weight in weights]
-    first = calibration.answer(shares[0])
+    uncorrected = shares([match.score for match in matches], calibration)
+    first = calibration.answer(uncorrected[0])
     # What the best match gains or loses, the others lose or gain; none becomes more probable than it.
-    others = (1 - first) / max(1 - shares[0], 1e-6)
-    stated = [first, *(min(share * others, first) for share in shares[1:])]
+    others = (1 - first) / max(1 - uncorrected[0], 1e-6)
+    stated = [first, *(min(share * others, first) for share in uncorrected[1:])]
     return tuple(replace(match, probability=share) for match, share in zip(matches, stated, strict=True))
+
+
+def shares(scores: Sequence[float], calibration: Calibration) -> list[float]:
+    """The probability of each item with these ``scores``, best first, by presence and share alone."""
+    known = _known(scores, calibration)
+    weights = [math.exp((score - scores[0]) / calibration.temperature) for score in scores]
+    total = sum(weights)
+    return [known * weight / total for weight in weights]
 
 
 def decide(
@@ -138,9 +142,14 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-_STEEPEST, min(_STEEPEST, x))))
 
 
-def _known(matches: Sequence[Match], calibration: Calibration) -> float:
-    best = matches[0].score
-    return calibration.known(best, matches[1].score if len(matches) > 1 else min(best, 0.0))
+def log_odds(probability: float) -> float:
+    """log(p / (1 - p)), finite for any p from 0 to 1."""
+    within = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(within / (1 - within))
+
+
+def _known(scores: Sequence[float], calibration: Calibration) -> float:
+    return calibration.known(scores[0], scores[1] if len(scores) > 1 else min(scores[0], 0.0))
 
 
 def _no_match(reason: str, cause: str = "unknown_item") -> Decision:
@@ -149,11 +158,11 @@ def _no_match(reason: str, cause: str = "unknown_item") -> Decision:
 
 def _decide_item(matches: Sequence[Match], calibration: Calibration, category: str) -> Decision:
     strict = calibration.min_known_by_category.get(category, calibration.min_known)
-    if _known(matches, calibration) < strict:
+    if _known([match.score for match in matches], calibration) < strict:
         return _no_match("this looks like no item of the catalog")
-    shares = [match.probability or 0.0 for match in matches[:MAX_CANDIDATES]]
-    candidates = sum(share >= STILL_POSSIBLE * shares[0] for share in shares)
-    if candidates < 2 or shares[0] >= CLEARLY_FIRST * shares[1]:  # one alone is no choice
+    stated = [match.probability or 0.0 for match in matches[:MAX_CANDIDATES]]
+    candidates = sum(share >= STILL_POSSIBLE * stated[0] for share in stated)
+    if candidates < 2 or stated[0] >= CLEARLY_FIRST * stated[1]:  # one alone is no choice
         return Decision("match")
     return Decision("ambiguous", candidates=candidates)
 

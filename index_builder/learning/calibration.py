@@ -1,16 +1,14 @@
 """From held-out scores to probabilities: how often an answer with such scores was right."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from components.core.decisions import Calibration, with_probabilities
-from components.core.messages import Match
+from components.core.decisions import Calibration, log_odds, shares
 from components.core.segments import Vectors
 from index_builder.learning.discriminant import Labels
-from index_builder.learning.held_out import Asked
+from index_builder.learning.held_out import FOLDS, Asked
 from index_builder.learning.logistic import Numbers, fit_logistic
 
 UNKNOWN_SHARE = 0.3
@@ -79,7 +77,7 @@ def unknown_answers(asked: Sequence[Asked], penalty: float, nothing: Vectors) ->
         scores, right = one.scores(penalty)[left_out], one.right[left_out]
         scores[np.arange(len(right)), right] = -1.0
         parts.append((scores, np.full(len(right), UNKNOWN), 1 / max(1, len(right))))
-    parts.append((nothing, np.full(len(nothing), NOTHING), len(asked) / 4 / len(nothing)))
+    parts.append((nothing, np.full(len(nothing), NOTHING), len(asked) / FOLDS / len(nothing)))
     return _joined(parts)
 
 
@@ -134,16 +132,9 @@ def calibrate(
         min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories, wrong_on_unknown),
     )
     right = np.concatenate([known.position == 0, np.zeros(len(everything) - len(known.first))])
-    odds = np.array([_odds(draft, scores) for scores in everything])[:, None]
+    odds = np.array([log_odds(shares(scores.tolist(), draft)[0]) for scores in everything])[:, None]
     answer_bias, answer_slope = fit_logistic(odds, right, weights).tolist()
     return replace(draft, answer_bias=answer_bias, answer_slope=answer_slope)
-
-
-def _odds(calibration: Calibration, scores: Vectors) -> float:
-    """The log-odds of the best match, uncorrected, of a query with these ``scores``, best first."""
-    matches = [Match(f"i{n}", float(np.clip(score, -1, 1))) for n, score in enumerate(scores)]
-    probability = with_probabilities(matches, calibration)[0].probability or 0.0
-    return math.log(probability / (1 - probability)) if 0 < probability < 1 else 0.0
 
 
 def _features(several: Answers) -> Numbers:
@@ -181,13 +172,8 @@ def _strict(
     if wrong_on_unknown is not None:
         return _at_most(wrong_on_unknown, of_unknown, unknown.weights)
     candidates = np.unique(np.round(np.concatenate([of_known, of_unknown]), 4))
-    right, total = known.weights * (known.position == 0), known.weights.sum()
-    gains = [
-        float(
-            right[of_known >= least].sum() / total - unknown.weights[of_unknown >= least].sum() / unknown.weights.sum()
-        )
-        for least in candidates
-    ]
+    right, wrong = _share(known.weights) * (known.position == 0), _share(unknown.weights)
+    gains = [right[of_known >= least].sum() - wrong[of_unknown >= least].sum() for least in candidates]
     return min(float(candidates[int(np.argmax(gains))]), ALWAYS_ANSWERED)
 
 
