@@ -20,7 +20,7 @@ COMPONENTS = (
     *("dashboard", "cloud_sync"),
 )
 MAY_IMPORT = {
-    "index_builder": ("components.featurizer", "components.searcher"),
+    "index_builder": ("components.featurizer", "components.searcher", "cloud_sync"),
     "components.demo": ("components.featurizer", "components.nucleus", "index_builder"),
 }
 """The builder and the device share one implementation, the demo joins all of them; nobody else imports a component."""
@@ -37,6 +37,8 @@ ONLY_IN = {
     "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store"),
     "httpx": ("index_builder.pictures",),
     "yaml": ("components.nucleus",),
+    "tuf": ("cloud_sync.trust", "index_builder"),
+    "securesystemslib": ("index_builder",),
 }
 
 

@@ -27,3 +27,15 @@ class ModelMismatchError(BadContentError):
 
 class UnavailableError(LookalikeError):
     """Something of the outside world (camera, bus, disk, network) could not be had now; it may come back."""
+
+
+class NotThereError(UnavailableError):
+    """What was asked for does not exist at the place, or may not be read: S3 answers alike to both (403)."""
+
+
+class UntrustedError(FormatError):
+    """What a publisher's place offers is not signed as it must be: it is refused, and the index stays as it is."""
+
+
+class StaleError(UntrustedError):
+    """The signatures were right once but have expired: no update until the publisher signs again."""
