@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME, Counter, status_of
 from cloud_sync.features import Features
 from cloud_sync.relay import Relay, RelaySettings, Uplink
+from cloud_sync.shadow import Part, Shadow
 from components.bus import Bus
 from components.core.errors import MessageError
 from components.core.messages import QUERY_TOPIC, RESULT_TOPIC, STATUS_TOPIC, SearchResult, Status, decode
@@ -31,10 +33,12 @@ def run(
     *,
     uplink: Uplink,
     thing: str,
+    parts: Mapping[str, Part] = MappingProxyType({}),
     status_interval_s: float = STATUS_INTERVAL_S,
 ) -> None:
     """Until ``stop``: count results, tell the fleet how the device ``thing`` is, tell the device how this component is.
 
+    ``parts`` are those of the device's shadow, by name.
     Embeddings are not even heard unless the configuration asks for ``features``.
     """
     counter, relay = Counter(), Relay(uplink, thing, NAME, _relay_settings(configuration, thing))
@@ -42,8 +46,10 @@ def run(
     bus.subscribe(RESULT_TOPIC, lambda payload: _count(counter, payload))
     bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, payload))
     features = _features(bus, uplink, configuration, thing)
+    shadow = Shadow(uplink, thing, parts, configuration.shadow_interval_s)
     works: list[Callable[[], None]] = [
         lambda: relay.run(stop),
+        lambda: shadow.run(stop),
         lambda: report_status(
             bus, lambda: status(counter, relay, features, clock), stop, min(0.5, status_interval_s), status_interval_s
         ),

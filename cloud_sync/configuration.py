@@ -16,6 +16,9 @@ class CloudSyncConfiguration:
     status_limit: int = setting(
         10, "at most so many status events of one component in any ten minutes", low=2, high=1_000
     )
+    shadow_interval_s: float = setting(
+        86_400.0, "how often the whole shadow is reported though nothing changed", low=600, high=2_592_000
+    )
     legacy_topic: bool = setting(False, "send the DeepLens project's texts on $aws/things/<thing>/infer, too")
     features: bool = setting(False, "send every embedding as text on $aws/things/<thing>/infer: it leaves the device")
     features_interval_s: float = setting(1.0, "at most one embedding in so many seconds", low=0.1, high=86_400)

@@ -13,6 +13,7 @@ from nucleus_support import recipe
 
 from cloud_sync.component import legacy_topic
 from cloud_sync.configuration import CloudSyncConfiguration
+from cloud_sync.shadow import shadow_topic
 from cloud_sync.status_event import status_topic
 from components.core import messages
 from components.core.errors import ConfigurationError
@@ -222,7 +223,11 @@ def test_topics_of_a_component_are_those_that_its_code_names(name: str) -> None:
 
 
 def test_topics_of_the_cloud_are_those_that_the_code_makes() -> None:
-    assert TOPICS["com.lookalike.CloudSync"].cloud == {status_topic("+"), legacy_topic("+")}
+    assert TOPICS["com.lookalike.CloudSync"].cloud == {
+        status_topic("+"),
+        legacy_topic("+"),
+        shadow_topic("+"),
+    }
 
 
 def test_topics_are_found_in_code() -> None:

@@ -37,7 +37,7 @@ TOPICS: Mapping[str, Topics] = {
     "com.lookalike.CloudSync": Topics(
         {messages.STATUS_TOPIC},
         {messages.QUERY_TOPIC, messages.RESULT_TOPIC, messages.STATUS_TOPIC},
-        {"lookalike/+/status", "$aws/things/+/infer"},
+        {"lookalike/+/status", "$aws/things/+/infer", "$aws/things/+/shadow/name/lookalike/update"},
     ),
 }
 """By component; what a recipe grants is compared with this, and this with the code."""
