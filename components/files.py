@@ -8,7 +8,7 @@ from pathlib import Path
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write ``data`` aside, then rename; with ``durable`` it has reached the disk before the rename. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folders = _make_folder(path.parent)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         with aside.open("wb") as file:
@@ -21,17 +21,27 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
         aside.unlink(missing_ok=True)
         raise
     if durable:
-        _sync(path.parent)
+        for folder in folders:
+            _sync(folder)
 
 
-def make_durable(paths: Iterable[Path]) -> None:
-    """Wait until files that were written before have reached the disk, with their names. Raises OSError."""
+def make_durable(paths: Iterable[Path], within: Path) -> None:
+    """Wait until files that were written below ``within`` have reached the disk, with their names. Raises OSError."""
     folders = set()
     for path in paths:
         _sync(path)
-        folders.add(path.parent)
-    for folder in folders:
+        folders |= {folder for folder in path.parents if folder.is_relative_to(within)}
+    for folder in folders:  # a folder that is new may be lost like a file, with all that is in it
         _sync(folder)
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make it where it is missing; all folders in which a name is new once a file is in there."""
+    changed = [folder]
+    while not changed[-1].exists():
+        changed.append(changed[-1].parent)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
 
 
 def _sync(path: Path) -> None:

@@ -116,7 +116,9 @@ class Store:
         """Publish the generation: everything that it names must be there already."""
         path = self._manifest_path(manifest.seq)
         try:
-            make_durable(self._fresh)  # all at once: to wait for each of 10,000 thumbnails takes much longer
+            make_durable(
+                self._fresh, self.index_dir
+            )  # all at once: to wait for each of 10,000 thumbnails takes much longer
         except OSError as error:
             raise UnavailableError(f"{self.index_dir} cannot be written ({error.strerror}): check the disk.") from error
         self._fresh.clear()

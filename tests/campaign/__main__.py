@@ -1,4 +1,4 @@
-"""``python -m tests.campaign``: faults, signals under load, taught items; exit code 1 where anything failed."""
+"""``python -m tests.campaign``: faults, signals under load, taught items, updates; exit code 1 where anything failed."""
 
 import argparse
 import signal
@@ -15,6 +15,7 @@ from tests.campaign.faults import FAULTS
 from tests.campaign.rounds import Outcome, suffer
 from tests.campaign.signals import End, check_the_index, load, strike
 from tests.campaign.taught import summary, survive
+from tests.campaign.updates import HEAD, PARTS, line
 
 TAUGHT_UPDATES, TAUGHT_KILLS = 20, 20
 
@@ -25,6 +26,8 @@ def main() -> int:
     parser.add_argument("--signals", type=int, default=100, metavar="N", help="how many signals (default: 100)")
     parser.add_argument("--only", default="", metavar="WORDS", help="the faults with these words in their names")
     parser.add_argument("--taught", type=int, default=500, metavar="N", help="how many items are taught (default: 500)")
+    for name, (_, count, counted) in PARTS.items():
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{counted} (default: {count})")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by the way on which the disk is unmounted
     with tempfile.TemporaryDirectory() as name:
@@ -35,6 +38,7 @@ def main() -> int:
             failed += _signals(folder / "signals", catalog, arguments.signals) if arguments.signals else 0
             if arguments.taught:
                 _taught(folder / "taught", arguments.taught)
+            failed += _updates({name: getattr(arguments, name) for name in PARTS})
         except (Failure, LookalikeError) as failure:
             print(f"FAILED: {failure}", flush=True)
             return 1
@@ -81,6 +85,19 @@ def _taught(folder: Path, count: int) -> None:
     folder.mkdir()
     record = survive(folder, count, TAUGHT_UPDATES, TAUGHT_KILLS, lambda line: print(line, flush=True))
     print(f"{summary(record)}; {TAUGHT_UPDATES} index updates, {TAUGHT_KILLS} kills, nothing lost or torn.")
+
+
+def _updates(counts: dict[str, int]) -> int:
+    failed = 0
+    for name, count in counts.items():
+        if count:
+            began = time.monotonic()
+            print(f"\n{HEAD}", flush=True)
+            for row in PARTS[name][0](count):
+                failed += row.failed
+                print(line(row), flush=True)
+            print(f"{name}: {(time.monotonic() - began) / 60:.1f} min.", flush=True)
+    return failed
 
 
 def _print_ends(ends: list[End]) -> None:

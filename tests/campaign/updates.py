@@ -1,0 +1,53 @@
+"""The faults of updates: power failures, and what else can happen between a publisher and a device.
+
+Each part gives rows of a table: how often something was tried, how often it went wrong, and how often the same went
+wrong with a part of the product broken on purpose, which shows that the part would be missed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.crash_cases import CASES, suffer
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    tries: int
+    bad: int
+    mutant: str = ""
+    """What was broken on purpose; "" where nothing was."""
+    caught: int = 0
+    """How often the broken product went wrong."""
+    said: str = ""
+    """The first thing that went wrong, or figures."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the product did not keep its promise, or nobody would notice."""
+        return self.bad > 0 or self.tries == 0 or bool(self.mutant and not self.caught)
+
+
+def crashes(per_cut: int) -> Iterator[Row]:
+    """Every disk that a power failure may leave behind."""
+    for name in CASES:
+        whole, unsynced = suffer(name, per_cut), suffer(name, max(1, per_cut // 5), synced=False)
+        said = next(iter(whole.problems), "")
+        yield Row(name, whole.states, len(whole.problems), "no fsync", len(unsynced.problems), said)
+
+
+PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
+    "crashes": (crashes, 40, "how many disks per operation a power failure leaves behind"),
+}
+"""Name -> what gives its rows, how many of a whole campaign, what is counted."""
+
+
+def line(row: Row) -> str:
+    """The row as it is printed."""
+    mutant = f"{row.mutant}: {row.caught}" if row.mutant else "-"
+    return f"{row.what[:44]:<44} {row.tries:>7} {row.bad:>5}  {mutant:<36} {'FAILED ' if row.failed else ''}{row.said[:140]}"
+
+
+HEAD = f"{'fault of an update':<44} {'tries':>7} {'bad':>5}  {'bad with the product broken: times':<36}"

@@ -1,0 +1,125 @@
+"""What must survive a power failure at any moment: a run that writes, and what its reader owes on every disk after.
+
+``python -m tests.crash_cases NAME FOLDER`` is the run, in a process that is watched.
+"""
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.core.errors import LookalikeError
+from components.core.taught import TaughtItem
+from components.files import write_whole
+from components.searcher.snapshot import load_snapshot
+from components.store import Store
+from components.taught_store import TaughtStore
+from tests.crash_states import History, states
+from tests.file_operations import mark, record
+from tests.generations import items, unit_vectors, write_generation
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run, and the promise about it."""
+
+    before: Callable[[Path], None]
+    """What is on the disk before the run."""
+    run: Callable[[Path], None]
+    owed: Callable[[Path, str], str]
+    """(a disk after the power failed, the last mark that the run had reached) -> what is wrong with it, or ""."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What came of one case."""
+
+    states: int
+    problems: tuple[str, ...]
+
+
+def suffer(name: str, per_cut: int, *, synced: bool = True, seed: int = 0) -> Tally:
+    """Start the reader of a case on every state; without ``synced`` nothing of the run asked to reach the disk."""
+    case, problems, count = CASES[name], [], 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, before = Path(temporary).resolve() / "disk", Path(temporary) / "before"
+        folder.mkdir()
+        case.before(folder)
+        shutil.copytree(folder, before)
+        history = History(folder, before, record(folder, ["-m", "tests.crash_cases", name, str(folder)]))
+        for state in states(history if synced else history.without_syncs(), per_cut, seed):
+            count += 1
+            shutil.rmtree(folder)
+            folder.mkdir()
+            state.write(folder)
+            if problem := _owed(case, folder, state.reached):
+                problems.append(f"after {state.reached or 'nothing'!r}: {problem}")
+    return Tally(count, tuple(problems))
+
+
+def _owed(case: Case, folder: Path, reached: str) -> str:
+    try:
+        return case.owed(folder, reached)
+    except LookalikeError as error:
+        return f"it cannot be read: {error}"
+
+
+def _publish(folder: Path, seq: int) -> None:
+    write_generation(Store(folder), unit_vectors(20 + seq, seed=seq), items(20 + seq), seq=seq, tail=5)
+
+
+def _publish_twice(folder: Path) -> None:
+    for seq in range(2, 5):
+        _publish(folder, seq)
+        mark(folder, str(seq))
+
+
+def _newest_is_whole(folder: Path, reached: str) -> str:
+    store = Store(folder)
+    seq = store.require_active()
+    load_snapshot(store, seq)
+    return "" if seq >= int(reached or 1) else f"generation {reached} is lost"
+
+
+def _teach(folder: Path) -> None:
+    with contextlib.closing(TaughtStore(folder / "taught")) as taught:
+        for number in range(3):
+            item = TaughtItem(item_id=f"i{number}", own=True, title=f"Item {number}", state="active")
+            taught.change("save", 1.0, items=[item])
+            mark(folder, str(number))
+
+
+def _all_taught(folder: Path, reached: str) -> str:
+    with contextlib.closing(TaughtStore(folder / "taught")) as taught:
+        taught.check()
+        found = set(taught.catalog().items)
+    lost = {f"i{number}" for number in range(int(reached) + 1 if reached else 0)} - found
+    return f"{sorted(lost)} are lost" if lost else ""
+
+
+def _replace(folder: Path) -> None:
+    for number in range(1, 4):
+        write_whole(folder / "file", bytes([number]) * 3_000, durable=True)
+        mark(folder, str(number))
+
+
+def _old_or_new(folder: Path, reached: str) -> str:
+    data = (folder / "file").read_bytes()
+    whole = len(data) == 3_000 and len(set(data)) == 1
+    return (
+        "" if whole and data[0] in (int(reached or 0), int(reached or 0) + 1) else f"{len(data)} bytes of {data[:1]!r}"
+    )
+
+
+CASES = {
+    "a file that is replaced": Case(lambda folder: write_whole(folder / "file", bytes(3_000)), _replace, _old_or_new),
+    "a generation that is published": Case(lambda folder: _publish(folder, 1), _publish_twice, _newest_is_whole),
+    "items that are taught": Case(lambda folder: (folder / "taught").mkdir(), _teach, _all_taught),
+}
+
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]].run(Path(sys.argv[2]))
