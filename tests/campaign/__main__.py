@@ -1,4 +1,4 @@
-"""``python -m tests.campaign``: faults, signals under load, taught items, updates; exit code 1 where anything failed."""
+"""``python -m tests.campaign``: faults, signals, taught items, updates; exit code 1 where anything failed."""
 
 import argparse
 import signal

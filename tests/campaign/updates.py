@@ -47,7 +47,8 @@ PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
 def line(row: Row) -> str:
     """The row as it is printed."""
     mutant = f"{row.mutant}: {row.caught}" if row.mutant else "-"
-    return f"{row.what[:44]:<44} {row.tries:>7} {row.bad:>5}  {mutant:<36} {'FAILED ' if row.failed else ''}{row.said[:140]}"
+    said = f"FAILED: {row.said}" if row.failed else row.said
+    return f"{row.what[:44]:<44} {row.tries:>7} {row.bad:>5}  {mutant:<36} {said[:140]}"
 
 
 HEAD = f"{'fault of an update':<44} {'tries':>7} {'bad':>5}  {'bad with the product broken: times':<36}"
