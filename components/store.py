@@ -1,7 +1,8 @@
 """Index generations on a disk: immutable content-addressed objects, and one manifest per generation.
 
 <index_dir>/objects/aa/<sha256>      written once, never changed
-<index_dir>/generations/<seq>.json   the newest one is active
+<index_dir>/generations/<seq>.json   the newest one is active,
+<index_dir>/state.json               unless this names another: see index_state
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from components.core.generations import (
     encode_manifest,
 )
 from components.files import make_durable, write_whole
+from components.index_state import read_state
 
 MAX_ROWS_BYTES = 2**30
 _MANIFEST_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
@@ -29,20 +31,31 @@ _MANIFEST_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
 class Store:
     """The generations and objects under one folder. Every read is verified, every write appears whole or not at all."""
 
-    def __init__(self, index_dir: Path) -> None:
+    def __init__(self, index_dir: Path, manifests: str = "generations") -> None:
         self.index_dir = index_dir
+        self._manifests = index_dir / manifests
         self._fresh: set[Path] = set()
         """Written, but perhaps not on the disk yet."""
 
     def active(self) -> int | None:
         """``seq`` of the generation to use, or None where there is none yet."""
-        folder = self.index_dir / "generations"
+        return next(iter(self.usable()), None)
+
+    def usable(self) -> tuple[int, ...]:
+        """The generations to use, best first: the others are for a case of need."""
+        state = read_state(self.index_dir)
+        if state is None:
+            return self.seqs()[-1:]
+        return tuple(seq for seq in state.kept if seq != state.staged)
+
+    def seqs(self) -> tuple[int, ...]:
+        """Every generation whose manifest is there, ascending."""
         try:
-            names = [entry.name for entry in os.scandir(folder)]
+            names = [entry.name for entry in os.scandir(self._manifests)]
         except OSError:
-            return None
+            return ()
         found = (_MANIFEST_NAME.fullmatch(name) for name in names)
-        return max((int(name[1]) for name in found if name), default=None)
+        return tuple(sorted(int(name[1]) for name in found if name))
 
     def require_active(self) -> int:
         """``seq`` of the generation to use; raises UnavailableError with what to do where there is none."""
@@ -55,7 +68,7 @@ class Store:
 
     def manifest(self, seq: int) -> Manifest:
         """The manifest of generation ``seq``; raises FormatError or UnavailableError."""
-        path = self._manifest_path(seq)
+        path = self.manifest_path(seq)
         data = _read(path, MAX_MANIFEST_BYTES)
         try:
             manifest = decode_manifest(data)
@@ -114,7 +127,7 @@ class Store:
 
     def write_manifest(self, manifest: Manifest) -> Path:
         """Publish the generation: everything that it names must be there already."""
-        path = self._manifest_path(manifest.seq)
+        path = self.manifest_path(manifest.seq)
         try:
             make_durable(
                 self._fresh, self.index_dir
@@ -129,8 +142,9 @@ class Store:
         """Where the object lies."""
         return self.index_dir / "objects" / digest[:2] / digest
 
-    def _manifest_path(self, seq: int) -> Path:
-        return self.index_dir / "generations" / f"{seq}.json"
+    def manifest_path(self, seq: int) -> Path:
+        """Where the manifest lies."""
+        return self._manifests / f"{seq}.json"
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
