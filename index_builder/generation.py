@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.core.generations import Manifest, ModelRef, SegmentRef
+from components.core.generations import Manifest, ModelRef, ObjectRef, SegmentRef
+from components.core.golden import Golden, encode_golden
 from components.core.items import Item, Row, encode_rows
 from components.core.projection import encode_projection
 from components.core.segments import Segment, Vectors, encode_segment
@@ -12,6 +13,7 @@ from components.featurizer.model import Model, describe
 from components.store import Store
 from index_builder.catalog import Entry
 from index_builder.embedding import View
+from index_builder.golden import Searchable, choose_golden
 from index_builder.learning.learn import Learned, learn
 from index_builder.learning.material import Domain, Material
 from index_builder.learning.rendering import CameraViews
@@ -56,6 +58,7 @@ def write_generation(
     rows, vectors = _rows(views, learned, material)
     vectors = vectors.astype("<f2").astype(np.float32)  # as the device will read them
     settings, recall = tune(vectors)
+    searchable = Searchable(learned.projection, vectors, rows, learned.thresholds.taught_penalty)
     manifest = Manifest(
         seq=0,
         name=naming.name,
@@ -69,6 +72,7 @@ def write_generation(
         thresholds=learned.thresholds,
         items=len(entries),
         views=len(rows),
+        golden=write_golden(choose_golden(*_questions(material, entries), searchable), store),
     )
     return Made(manifest, recall, learned.hit_rate_at_1)
 
@@ -102,6 +106,17 @@ def _rows(views: list[View], learned: Learned, material: Material) -> tuple[list
     items, taught = _items(views), set(material.camera.items.tolist())
     rows = [Row(ordinal, items[item], item in taught) for ordinal, (item, _) in enumerate(several)]
     return rows, np.stack([vector for _, vector in several])
+
+
+def _questions(material: Material, entries: list[Entry]) -> tuple[Vectors, list[str]]:
+    """Embeddings as near to a camera's as there are, and the items that they show."""
+    domain = next((one for one in (material.camera, material.rendered) if len(one)), material.studio)
+    return domain.embeddings, [entries[item].item_id for item in domain.items]
+
+
+def write_golden(golden: Golden | None, store: Store) -> ObjectRef | None:
+    """Keep the golden queries, where there are any."""
+    return None if golden is None else store.write_object(encode_golden(golden))
 
 
 def _items(views: list[View]) -> list[Item]:

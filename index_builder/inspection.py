@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from components.catalog import load_catalog
 from components.core.errors import FormatError
+from components.searcher.golden_check import check_golden
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 
@@ -32,6 +33,7 @@ class Inspection:
     thumbnails: int
     n_trees: int
     search_k: int
+    golden_queries: int
     min_score: float
     categories: dict[str, int]
 
@@ -50,10 +52,11 @@ def inspect(store: Store, seq: int) -> Inspection:
         raise FormatError(
             f"Generation {seq} has {len(snapshot.alive)} views, its manifest says {manifest.views}: build it again."
         )
+    golden = check_golden(store, snapshot)
     thumbnails = {item.thumbnail for item in items if item.thumbnail}
     size = sum(len(store.read_object(digest, MAX_THUMBNAIL_BYTES)) for digest in thumbnails)
-    size += sum(len(store.read_ref(ref)) for ref in manifest.model.files.values()) + manifest.projection.size
-    size += sum(segment.vectors.size + segment.rows.size for segment in manifest.segments)
+    size += sum(len(store.read_ref(ref)) for ref in manifest.model.files.values())
+    size += sum(ref.size for kind, ref in manifest.objects() if kind != "model")
     return Inspection(
         generation=seq,
         name=manifest.name,
@@ -72,6 +75,7 @@ def inspect(store: Store, seq: int) -> Inspection:
         thumbnails=len(thumbnails),
         n_trees=manifest.search.n_trees,
         search_k=manifest.search.search_k,
+        golden_queries=golden,
         min_score=manifest.thresholds.min_score,
         categories=dict(Counter(item.category for item in items).most_common()),
     )

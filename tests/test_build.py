@@ -25,7 +25,9 @@ import pytest
 from components.catalog import load_catalog
 from components.core.errors import BadContentError, FormatError, UnavailableError
 from components.core.generations import SearchSettings
+from components.core.golden import Golden, decode_golden, encode_golden
 from components.featurizer.model import Model
+from components.searcher.golden_check import check_golden
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder.build import BuildOptions, BuildReport, build
@@ -338,7 +340,7 @@ def test_inspect_finds_a_flipped_byte_in_any_object(copy: tuple[Path, Store, Bui
     figures = inspect(store, 1)
     assert (figures.items, figures.views, figures.thumbnails, figures.segments) == (20, 20, 20, 1)
     files = [path for path in (store.index_dir / "objects").rglob("*") if path.is_file()]
-    assert len(files) == 20 + 2 + 1 + 3
+    assert len(files) == 20 + 2 + 1 + 1 + 3
     for path in files:
         flip_byte(path, path.stat().st_size // 2)
         with pytest.raises(FormatError, match=path.name):
@@ -361,7 +363,7 @@ def test_inspect_prints_and_writes_the_figures(built: tuple[Path, Path, BuildRep
     code, shown, _ = run("inspect", built[1], "--json", tmp_path / "deep" / "figures.json")
     assert code == 0
     assert json.loads((tmp_path / "deep" / "figures.json").read_text())["items"] == 20
-    assert "items          20" in shown
+    assert re.search(r"items +20\b", shown)
     code, _, said = run("inspect", tmp_path)
     assert (code, "There is no index generation in" in said) == (1, True)
 
@@ -423,3 +425,18 @@ def test_where_annoy_would_look_at_everything_the_scan_is_exact() -> None:
     nothing_in_common = rng.normal(size=(9_000, 256)).astype(np.float32)
     nothing_in_common /= np.linalg.norm(nothing_in_common, axis=1, keepdims=True)
     assert tune(nothing_in_common) == (SearchSettings(search_k=0), 1.0)
+
+
+def test_the_golden_queries_find_their_items_on_the_way_of_the_device(
+    copy: tuple[Path, Store, BuildReport],
+) -> None:
+    _, store, _ = copy
+    snapshot, manifest = load_snapshot(store, 1), store.manifest(1)
+    assert manifest.golden is not None
+    golden = decode_golden(store.read_ref(manifest.golden))
+    assert 8 <= len(golden.item_ids) <= 16
+    assert len(set(golden.item_ids)) >= 8
+    assert check_golden(store, snapshot) == len(golden.item_ids)
+    wrong = store.write_object(encode_golden(Golden(golden.embeddings, golden.item_ids[::-1])))
+    with pytest.raises(FormatError, match="does not find what it must: Golden query 0 finds"):
+        check_golden(store, dataclasses.replace(snapshot, manifest=dataclasses.replace(manifest, golden=wrong)))

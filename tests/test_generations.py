@@ -41,6 +41,7 @@ MANIFEST = Manifest(
     thresholds=Thresholds(min_score=0.35),
     items=12,
     views=13,
+    golden=OBJECT,
 )
 DATA = encode_manifest(MANIFEST)
 
@@ -76,8 +77,22 @@ def test_embeddings_of_another_model_are_refused_with_what_to_do() -> None:
 
 
 def test_a_future_format_says_that_this_version_is_too_old() -> None:
-    with pytest.raises(FormatError, match="format 2; this version reads 1: update it"):
-        decode_manifest(changed("format", value=2))
+    with pytest.raises(FormatError, match="format 3; this version reads 2: update this version"):
+        decode_manifest(changed("format", value=3))
+
+
+def test_an_older_format_says_that_the_generation_is_to_be_built_again_not_that_it_is_damaged() -> None:
+    with pytest.raises(FormatError, match="format 1; this version reads 2: it is older: build it again") as told:
+        decode_manifest(changed("format", value=1))
+    assert "damaged" not in str(told.value)
+
+
+def test_all_objects_of_a_generation_are_named_with_what_they_are() -> None:
+    kinds = [kind for kind, _ in MANIFEST.objects()]
+    assert kinds == ["model", "projection", "golden queries", *["vectors", "rows"] * 2]
+    without = dataclasses.replace(MANIFEST, golden=None, segments=(), tombstones=())
+    assert [kind for kind, _ in without.objects()] == ["model", "projection"]
+    assert decode_manifest(encode_manifest(without)) == without
 
 
 def test_another_file_is_not_taken_for_a_manifest() -> None:
@@ -104,6 +119,10 @@ def test_another_file_is_not_taken_for_a_manifest() -> None:
         (("segments", 0, "tail"), True),
         (("tombstones",), [15]),
         (("tombstones",), [-1]),
+        (("golden",), []),
+        (("golden", "sha256"), "x"),
+        (("format",), "2"),
+        (("format",), None),
         (("search", "n_trees"), 0),
         (("search", "n_trees"), 10**9),
         (("search", "search_k"), 10**30),

@@ -1,7 +1,7 @@
 """A generation's manifest: which model, projection and segments make one published state of an index."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from components.core.decisions import Calibration, Thresholds
 from components.core.errors import FormatError, ModelMismatchError
 from components.core.fields import count, is_sha256, text
 
-FORMAT = 1
+FORMAT = 2
 KIND = "lookalike-generation"
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_OBJECT_BYTES = 2**32
@@ -99,6 +99,8 @@ class Manifest:
     items: int
     views: int
     """Without the removed ones."""
+    golden: ObjectRef | None = None
+    """Queries that a device asks before it uses the generation; None where there are none."""
 
     def __post_init__(self) -> None:
         expected = 0
@@ -113,6 +115,16 @@ class Manifest:
         if any(not 0 <= ordinal < expected for ordinal in self.tombstones):
             raise FormatError(f"Generation {self.seq} has a tombstone for a view that it does not have.")
 
+    def objects(self) -> Iterator[tuple[str, ObjectRef]]:
+        """All that the manifest names, with what it is; the thumbnails are named by the rows."""
+        yield from (("model", ref) for ref in self.model.files.values())
+        yield "projection", self.projection
+        if self.golden is not None:
+            yield "golden queries", self.golden
+        for segment in self.segments:
+            yield "vectors", segment.vectors
+            yield "rows", segment.rows
+
     def require_model(self, digest: str) -> None:
         """Raise ModelMismatchError unless embeddings of the model ``digest`` may be compared with this index."""
         if digest != self.model.digest:
@@ -124,9 +136,12 @@ class Manifest:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The manifest's file: JSON with sorted keys, so that the same generation gives the same bytes."""
+    """The manifest's file: JSON with sorted keys, so that the same generation gives the same bytes.
+
+    Without spaces: a device fetches it with every update, and it may name thousands of tombstones.
+    """
     document = {"format": FORMAT, "kind": KIND, **asdict(manifest)}
-    return (json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
+    return (json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
 def decode_manifest(data: bytes) -> Manifest:
@@ -138,12 +153,15 @@ def decode_manifest(data: bytes) -> Manifest:
         if document.get("kind") != KIND:
             raise FormatError("The file is not the manifest of an index generation: give the folder that `build` made.")
         if document["format"] != FORMAT:
-            raise FormatError(
-                f"The generation has format {document['format']}; this version reads {FORMAT}: update it."
-            )
+            raise FormatError(_other_format(count(document["format"])))
         return _manifest(document)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FormatError(f"A manifest is damaged ({error!r}): fetch or build the generation again.") from error
+
+
+def _other_format(found: int) -> str:
+    what_to_do = "it is older: build it again" if found < FORMAT else "update this version"
+    return f"The generation has format {found}; this version reads {FORMAT}: {what_to_do}."
 
 
 def _manifest(document: dict[str, Any]) -> Manifest:
@@ -168,6 +186,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         thresholds=_thresholds(document["thresholds"]),
         items=count(document["items"]),
         views=count(document["views"]),
+        golden=None if document["golden"] is None else _object(document["golden"]),
     )
 
 
