@@ -209,7 +209,7 @@ class TaughtStore:
             raise UnavailableError(
                 f"{self.path} cannot be used ({error}): check its permissions and the room on the disk."
             ) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of what is damaged, it may quote what is no text
             raise FormatError(f"{self.path} is damaged ({error}): put it aside and restore a backup.") from error
         except OSError as error:
             raise UnavailableError(

@@ -11,7 +11,7 @@ from tests.crash_states import History, states
 from tests.file_operations import Operation, environment, record, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
-PER_CUT = 12
+PER_CUT = 8
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -21,7 +21,7 @@ def test_after_a_power_failure_everything_that_was_promised_is_there(name: str) 
 
 @pytest.mark.parametrize("name", CASES)
 def test_without_waiting_for_the_disk_it_would_not_be(name: str) -> None:
-    assert suffer(name, PER_CUT, synced=False).problems
+    assert suffer(name, 2, synced=False).problems
 
 
 def _operations(folder: Path, *, sync: bool) -> list[Operation]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.crash_cases import CASES, suffer
+from tests.mutated_formats import BREAKS, FORMATS, read_damaged
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,18 @@ def crashes(per_cut: int) -> Iterator[Row]:
         yield Row(name, whole.states, len(whole.problems), "no fsync", len(unsynced.problems), said)
 
 
+def mutations(count: int) -> Iterator[Row]:
+    """Damaged files of every format that a device reads."""
+    each = -(-count // len(FORMATS))
+    for name in FORMATS:
+        whole, broken = read_damaged(name, each), read_damaged(name, max(1, each // 3), broken=True)
+        said = next(iter(whole.problems), f"{whole.refused} refused")
+        yield Row(f"damaged: {name}", whole.tries, len(whole.problems), BREAKS[name][0], len(broken.problems), said)
+
+
 PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "crashes": (crashes, 40, "how many disks per operation a power failure leaves behind"),
+    "mutations": (mutations, 20_000, "how many damaged files are read"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
 
