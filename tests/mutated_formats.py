@@ -37,11 +37,12 @@ from cloud_sync.trust import Trust
 from components import index_state, taught_archive, taught_store
 from components import store as store_module
 from components.catalog import load_catalog
-from components.core import generations, items, projection, segments
+from components.core import generations, golden, items, projection, segments
 from components.core.camera_mean import CameraMean
 from components.core.decisions import Calibration, Thresholds
 from components.core.errors import LookalikeError
 from components.core.generations import Manifest, decode_manifest, encode_manifest
+from components.core.golden import Golden
 from components.core.segments import decode_segment
 from components.core.taught import TaughtCatalog, TaughtItem, TaughtView
 from components.featurizer import model
@@ -177,8 +178,8 @@ def _generation(folder: Path) -> Format:
     def read(data: bytes) -> None:
         (folder / "generations" / "1.json").write_bytes(data)
         loaded = load_snapshot(store, 1)
-        load_catalog(store, 1)
         assert loaded.item_of == expected[: len(loaded.vectors)], "vectors of other items"
+        load_catalog(store, 1)
         Index(loaded).search(np.ones(loaded.manifest.dim, np.float32), 3)
 
     return Format(encode_manifest(manifest), (damaged_json, _with_swapped_objects), read)
@@ -229,6 +230,17 @@ def _projection(_: Path) -> Format:
         (damaged, _behind_hash(32, 64)),
         read,
     )
+
+
+def _golden(_: Path) -> Format:
+    whole = Golden(unit_vectors(5, 64), tuple(f"item-{n}" for n in range(5)))
+
+    def read(data: bytes) -> None:
+        decoded = golden.decode_golden(data)
+        assert np.isfinite(decoded.embeddings).all(), "numbers that are not finite"
+        decoded.failures(lambda _: "item-1")
+
+    return Format(golden.encode_golden(whole), (damaged, _behind_hash(32, 64)), read)
 
 
 def _model(_: Path) -> Format:
@@ -433,6 +445,7 @@ FORMATS: dict[str, Callable[[Path], Format]] = {
     "segment": _segment,
     "rows": _rows,
     "projection": _projection,
+    "golden queries": _golden,
     "model.json": _model,
     "metadata of a channel": _place_metadata,
     "own metadata": _own_metadata,
@@ -482,6 +495,7 @@ BREAKS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None
     ),
     "rows": ("no cap of their size", lambda: _with(store_module, MAX_ROWS_BYTES=2**63)),
     "projection": ("infinity allowed", lambda: _with(projection, np=_but(np, isfinite=np.ones_like))),
+    "golden queries": ("infinity allowed", lambda: _with(golden, np=_but(np, isfinite=np.ones_like))),
     "model.json": ("text unchecked", lambda: _with(model, _text=lambda said, name: said[name])),
     "metadata of a channel": ("tuf's errors not converted", lambda: _with(trust, RepositoryError=_Unknown)),
     "own metadata": (
