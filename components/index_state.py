@@ -87,6 +87,15 @@ class IndexState:
         back = replace(self, active=self.previous, previous=None, trial=False)
         return back if self.active is None else back.with_refused(self.active, reason, desired)
 
+    def without_active(self) -> "IndexState":
+        """The disk lost the active one: the previous one takes its place, and nothing is refused."""
+        return replace(self, active=self.previous, previous=None, trial=False)._pruned()
+
+    def taken_from(self, channel: str) -> "IndexState":
+        """The active one is that of ``channel``, too."""
+        mark = max(self.active or 0, self.high_water_mark.get(channel, 0))
+        return replace(self, channel=channel, high_water_mark={**self.high_water_mark, channel: mark})
+
     def with_refused(self, seq: int, reason: str, desired: str) -> "IndexState":
         """``seq`` is not to be tried again while ``desired`` is asked for."""
         others = [(other, refusal) for other, refusal in self.refused.items() if other != seq]

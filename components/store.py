@@ -69,14 +69,17 @@ class Store:
     def manifest(self, seq: int) -> Manifest:
         """The manifest of generation ``seq``; raises FormatError or UnavailableError."""
         path = self.manifest_path(seq)
-        data = _read(path, MAX_MANIFEST_BYTES)
         try:
-            manifest = decode_manifest(data)
+            manifest = decode_manifest(self.read_manifest_bytes(seq))
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
         if manifest.seq != seq:
             raise FormatError(f"{path} says that it is generation {manifest.seq}: build or fetch it again.")
         return manifest
+
+    def read_manifest_bytes(self, seq: int) -> bytes:
+        """The file of ``manifest(seq)``; raises FormatError or UnavailableError where there is none."""
+        return _read(self.manifest_path(seq), MAX_MANIFEST_BYTES)
 
     def read_object(self, digest: str, max_bytes: int) -> bytes:
         """The object with the hash ``digest``; raises FormatError where it is damaged, too large or missing."""
@@ -137,6 +140,10 @@ class Store:
         self._fresh.clear()
         _write(path, encode_manifest(manifest), durable=True)
         return path
+
+    def write_manifest_bytes(self, seq: int, data: bytes) -> None:
+        """Keep a manifest as it was signed: everything that it names must be there already."""
+        _write(self.manifest_path(seq), data, durable=True)
 
     def object_path(self, digest: str) -> Path:
         """Where the object lies."""

@@ -22,8 +22,10 @@ COMPONENTS = (
 MAY_IMPORT = {
     "index_builder": ("components.featurizer", "components.searcher", "cloud_sync"),
     "components.demo": ("components.featurizer", "components.nucleus", "index_builder"),
+    "cloud_sync.index.probe": ("components.featurizer", "components.searcher"),
 }
-"""The builder and the device share one implementation, the demo joins all of them; nobody else imports a component."""
+"""The builder and the device share one implementation, a generation is tried by what will use it, the demo joins all of
+them; nobody else imports a component."""
 ONLY_IN = {
     "awsiot": ("components.greengrass.link",),
     "awscrt": ("components.greengrass.link",),

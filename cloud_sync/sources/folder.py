@@ -27,7 +27,7 @@ class FolderSource:
             with (self._folder / path).open("rb") as file:
                 stat = os.fstat(file.fileno())
                 now = f"{stat.st_size}-{stat.st_mtime_ns}"
-                offset = offset if etag == now else 0
+                offset = offset if etag == now and offset <= stat.st_size else 0
                 file.seek(offset)
                 yield Opened(stat.st_size, offset, now, iter(lambda: file.read(PART_BYTES), b""))
         except FileNotFoundError as error:

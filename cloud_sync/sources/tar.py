@@ -4,12 +4,12 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from cloud_sync.sources.opened import PART_BYTES, Opened, first_bytes
 from components.core.errors import FormatError, NotThereError, UnavailableError
 
-MAX_MEMBERS = 5_000_000
+MAX_MEMBERS = 500_000
 _Extent = tuple[int, int]
 
 
@@ -54,9 +54,8 @@ def _extents(path: Path, size: int) -> dict[str, _Extent]:
     """Where in the tar each of its files lies; raises FormatError."""
     found: dict[str, _Extent] = {}
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=_Whole(file, size), mode="r:") as tar:
+        with path.open("rb") as file, tarfile.open(fileobj=cast(IO[bytes], _Whole(file, size)), mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members = []  # type: ignore[assignment]  # else it keeps all that it has read
                 if len(found) >= MAX_MEMBERS or member.offset_data + member.size > size:
                     raise tarfile.ReadError(f"{member.name[:80]!r} cannot be a part of it")
                 if member.isreg() and not member.issparse():

@@ -1,0 +1,58 @@
+"""Removes what no generation needs that the device keeps."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from cloud_sync.index.fetching import FOLDER as PARTIAL
+from cloud_sync.index.generation_objects import STAGED, all_objects
+from components.core.errors import LookalikeError
+from components.files import make_durable
+from components.index_state import IndexState
+from components.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def collect(index_dir: Path, state: IndexState, *, partial: bool = False) -> int:
+    """Remove all other generations and their objects, with ``partial`` also what was begun; gives the bytes.
+
+    What cannot be removed, or cannot be told to be of no use, stays until the next time.
+    """
+    kept = _kept(index_dir, state)
+    removed = 0
+    try:
+        for store in kept:
+            others = [store.manifest_path(seq) for seq in store.seqs() if seq not in kept[store]]
+            removed += sum(map(_remove, others))
+            # Manifests first, and on the disk: no crash leaves one whose objects are gone.
+            make_durable([path.parent for path in others[:1]], index_dir)
+        needed = {digest for store, seqs in kept.items() for seq in seqs for digest in _needed(store, seq)}
+        objects = (path for path in index_dir.glob("objects/??/*") if path.name not in needed)
+        removed += sum(map(_remove, objects))
+        if partial:
+            shutil.rmtree(index_dir / PARTIAL, ignore_errors=True)
+    except (LookalikeError, OSError) as error:
+        log.warning("What the index does not need any more stays on the disk for now: %s", error)
+    if removed:
+        log.info("Removed %.1f MB of older generations.", removed / 1e6)
+    return removed
+
+
+def _kept(index_dir: Path, state: IndexState) -> dict[Store, tuple[int, ...]]:
+    staged = () if state.staged is None else (state.staged,)
+    return {
+        Store(index_dir): tuple(seq for seq in state.kept if seq != state.staged),
+        Store(index_dir, STAGED): staged,
+    }
+
+
+def _needed(store: Store, seq: int) -> set[str]:
+    # One that is gone or damaged raises: then nobody knows what it needs, and nothing is removed.
+    return all_objects(store, store.manifest(seq))
+
+
+def _remove(path: Path) -> int:
+    size = path.stat().st_size
+    path.unlink()
+    return size
