@@ -1,20 +1,22 @@
-"""The cloud sync component: started by a Greengrass nucleus."""
+"""The cloud sync component: started by a Greengrass nucleus. With a command, what an operator does with a fleet."""
 
 import os
 import sys
 import threading
+from collections.abc import Callable, Sequence
 
 from cloud_sync.component import run
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME
 from components.bus import Bus
+from components.core.errors import LookalikeError
 from components.greengrass import GreengrassBus
 from components.lifecycle import run_component
 
 THING_VARIABLE = "AWS_IOT_THING_NAME"
 
 
-def main() -> int:
+def _component() -> int:
     """Run until SIGTERM; gives the exit code."""
     opened: list[GreengrassBus] = []
 
@@ -26,6 +28,31 @@ def main() -> int:
         run(bus, configuration, stop, uplink=opened[0], thing=os.environ.get(THING_VARIABLE, "unknown"))
 
     return run_component(NAME, CloudSyncConfiguration, open_bus, work)
+
+
+def _cost(arguments: Sequence[str]) -> int:
+    from cloud_sync.cloud.cli import main
+
+    return main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"cost": _cost}
+"""What a person starts. Each imports its own modules, which a component on a device does not need."""
+
+
+def main() -> int:
+    """The component, without arguments; else one of ``COMMANDS``: 1 and one sentence where that is not possible."""
+    name, *arguments = sys.argv[1:] or [""]
+    if not name:
+        return _component()
+    if name not in COMMANDS:
+        print(f"error: {name} is no command; there are {', '.join(sorted(COMMANDS))}.", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[name](arguments)
+    except LookalikeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

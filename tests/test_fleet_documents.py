@@ -4,7 +4,7 @@
 """
 
 import dataclasses
-import fnmatch
+import itertools
 import json
 import re
 import shlex
@@ -29,7 +29,6 @@ from cloud_sync.configuration import CloudSyncConfiguration  # noqa: E402
 from components.core.configuration import from_mapping  # noqa: E402
 from components.core.items import DEFAULT_LANGUAGE  # noqa: E402
 from components.featurizer.configuration import FeaturizerConfiguration  # noqa: E402
-from components.nucleus.access import topic_matches  # noqa: E402
 from components.nucleus.recipe import load_recipes  # noqa: E402
 from components.searcher.configuration import SearcherConfiguration  # noqa: E402
 from dashboard.configuration import DashboardConfiguration  # noqa: E402
@@ -227,7 +226,7 @@ def test_deployment_rolls_back_grows_slowly_and_stops_early(group: str) -> None:
 
 
 def test_table_of_paces_says_what_the_deployments_say() -> None:
-    page = (DOCS / "greengrass.md").read_text()
+    page = (DOCS / "fleet.md").read_text()
     jobs = [document(group)["iotJobConfiguration"] for group in GROUPS]
     paces = [job["jobExecutionsRolloutConfig"] for job in jobs]
     rates = [pace["exponentialRate"] for pace in paces]
@@ -250,175 +249,11 @@ def test_table_of_paces_says_what_the_deployments_say() -> None:
         assert f"| {' | '.join(cells)} |\n" in page
 
 
-# -- the policies -----------------------------------------------------------------------------------------------------
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(policy: Any) -> Iterator[tuple[list[str], list[str]]]:
-    assert policy["Version"] == "2012-10-17"
-    for statement in policy["Statement"]:
-        assert statement["Effect"] == "Allow"
-        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
-        yield listed(statement["Action"]), listed(statement["Resource"])
-
-
-def allows(policy: Any, action: str, resource: str, thing: str = "kiosk-1") -> bool:
-    """Whether a device that is ``thing`` may; * stands for anything, as AWS reads it."""
-    return any(
-        action in actions and any(fnmatch.fnmatchcase(resource, pattern.replace(THING, thing)) for pattern in resources)
-        for actions, resources in statements(policy)
-    )
-
-
-def iot(rest: str) -> str:
-    return filled(f"arn:aws:iot:REGION:ACCOUNT_ID:{rest}")
-
-
-OWN_PUBLISHED = [
-    "$aws/things/{}/greengrassv2/health/json",
-    "$aws/things/{}/greengrass/health/json",
-    "$aws/things/{}/jobs/$next/namespace-aws-gg-deployment/get",
-    "$aws/things/{}/jobs/some-job/namespace-aws-gg-deployment/update",
-    "$aws/things/{}/shadow/name/AWSManagedGreengrassV2Deployment/get",
-    "$aws/things/{}/shadow/name/AWSManagedGreengrassV2Deployment/update",
-    "$aws/things/{}/shadow/name/lookalike/update",
-    "lookalike/{}/status",
-]
-OWN_HEARD = [
-    "$aws/things/{}/jobs/notify-next-namespace-aws-gg-deployment",
-    "$aws/things/{}/jobs/notify-namespace-aws-gg-deployment",
-    "$aws/things/{}/jobs/$next/namespace-aws-gg-deployment/get/accepted",
-    "$aws/things/{}/jobs/some-job/namespace-aws-gg-deployment/update/rejected",
-    "$aws/things/{}/shadow/name/AWSManagedGreengrassV2Deployment/update/delta",
-    "$aws/things/{}/shadow/name/lookalike/update/delta",
-]
-
-
-@pytest.mark.parametrize("topic", OWN_PUBLISHED)
-def test_device_may_publish_what_both_nuclei_and_the_components_publish(topic: str) -> None:
-    policy = document("iot-policy")
-    assert allows(policy, "iot:Publish", iot(f"topic/{topic.format('kiosk-1')}"))
-    assert not allows(policy, "iot:Publish", iot(f"topic/{topic.format('kiosk-2')}"))
-    assert not allows(policy, "iot:Publish", iot(f"topic/{topic.format('kiosk-10')}"))
-
-
-@pytest.mark.parametrize("topic", OWN_HEARD)
-def test_device_may_hear_what_both_nuclei_and_the_components_hear(topic: str) -> None:
-    policy = document("iot-policy")
-    for action, kind in (("iot:Subscribe", "topicfilter"), ("iot:Receive", "topic")):
-        assert allows(policy, action, iot(f"{kind}/{topic.format('kiosk-1')}"))
-        assert not allows(policy, action, iot(f"{kind}/{topic.format('kiosk-2')}"))
-
-
-def test_device_connects_as_itself_alone() -> None:
-    policy = document("iot-policy")
-    for client in ("kiosk-1", "kiosk-1#2"):  # the classic nucleus numbers its connections
-        assert allows(policy, "iot:Connect", iot(f"client/{client}"))
-    for client in ("kiosk-2", "kiosk-10", "kiosk-1-console"):
-        assert not allows(policy, "iot:Connect", iot(f"client/{client}"))
-
-
-def test_components_publish_to_aws_what_the_policy_lets_through() -> None:
-    policy = document("iot-policy")
-    for recipe in RECIPES.values():
-        for granted in recipe.configuration.get("accessControl", {}).get(MQTT, {}).values():
-            for topic_filter in granted["resources"]:
-                topic = topic_filter.replace("+", "kiosk-1")
-                assert topic_matches(topic_filter, topic)
-                if not topic.endswith("/infer"):  # off by default; greengrass.md says what to add
-                    assert allows(policy, "iot:Publish", iot(f"topic/{topic}"))
-
-
-def test_topic_of_the_predecessor_fits_into_the_policy_too() -> None:
-    page = (DOCS / "greengrass.md").read_text()
-    line = f"arn:aws:iot:REGION:ACCOUNT_ID:topic/$aws/things/{THING}/infer"
-    assert line in page
-    assert len(squeezed(document("iot-policy"))) + len(filled(line)) + len('"",') <= 2048
-
-
-def squeezed(policy: Any) -> str:
-    return "".join(json.dumps(policy).split())
-
-
-def test_iot_policy_is_one_that_aws_iot_takes() -> None:
-    policy = document("iot-policy")
-    assert_aws_takes("iot", "CreatePolicy", {"policyName": "Lookalike", "policyDocument": json.dumps(policy)})
-    session = botocore.session.get_session()
-    longest = max(map(len, session.get_available_regions("iot")))
-    assert len(squeezed(policy)) + squeezed(policy).count(LONGEST["REGION"]) * (longest - 14) <= 2048
-
-
-def test_iot_policy_has_no_wildcard_beyond_the_thing_itself() -> None:
-    everywhere = []
-    for actions, resources in statements(document("iot-policy")):
-        assert not any("*" in action for action in actions)
-        for resource in resources:
-            if resource == "*":
-                everywhere += actions
-            elif "*" in resource:
-                assert THING in resource.partition("*")[0]
-    assert sorted(everywhere) == [  # reading one's own deployment; AWS documents them on all resources
-        "greengrass:GetComponentVersionArtifact",
-        "greengrass:GetDeploymentConfiguration",
-        "greengrass:ListThingGroupsForCoreDevice",
-        "greengrass:ResolveComponentCandidates",
-    ]
-
-
-def test_role_is_assumed_by_the_credentials_provider_for_this_account_alone() -> None:
-    role = document("token-exchange-role")
-    assert set(role) == {"trust", "permissions"}
-    (trust,) = role["trust"]["Statement"]
-    assert trust["Principal"] == {"Service": "credentials.iot.amazonaws.com"}
-    assert trust["Action"] == "sts:AssumeRole"
-    alias = iot("rolealias/LookalikeTokenExchange")
-    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": LONGEST["ACCOUNT_ID"]}
-    assert trust["Condition"]["ArnEquals"] == {"aws:SourceArn": alias}
-    assert allows(document("iot-policy"), "iot:AssumeRoleWithCertificate", alias)
-    parameters = {"RoleName": "Lookalike", "AssumeRolePolicyDocument": json.dumps(role["trust"])}
-    assert_aws_takes("iam", "CreateRole", parameters)
-
-
-def test_role_reads_artifacts_and_index_and_nothing_more() -> None:
-    permissions = document("token-exchange-role")["permissions"]
-    bucket = "arn:aws:s3:::lookalike-artifacts"
-    assert sorted((actions, resources) for actions, resources in statements(permissions)) == [
-        (["s3:GetBucketLocation"], [bucket]),
-        (["s3:GetObject"], [f"{bucket}/com.lookalike.*", f"{bucket}/index/*"]),
-    ]
-    for recipe in RECIPES.values():
-        for archive in recipe.archives:
-            key = f"{recipe.name}/{recipe.version}/{archive}.zip"
-            assert allows(permissions, "s3:GetObject", f"{bucket}/{key}")
-    assert not allows(permissions, "s3:GetObject", f"{bucket}/secrets/key")
-    assert not allows(permissions, "s3:GetObject", "arn:aws:s3:::another/index/1.json")
-
-
-def test_publisher_may_publish_our_components_and_nothing_more() -> None:
-    policy = document("publisher-policy")
-    components = filled("arn:aws:greengrass:REGION:ACCOUNT_ID:components:")
-    bucket = "arn:aws:s3:::lookalike-artifacts"
-    for name, recipe in RECIPES.items():
-        assert allows(policy, "greengrass:CreateComponentVersion", f"{components}{name}")
-        assert allows(policy, "greengrass:ListComponentVersions", f"{components}{name}")
-        assert allows(policy, "s3:PutObject", f"{bucket}/{name}/{recipe.version}/any.zip")
-    for asked in ("s3:ListBucket", "s3:GetBucketLocation"):  # our command and GDK ask whether the bucket is there
-        assert allows(policy, asked, bucket)
-    assert not allows(policy, "greengrass:CreateComponentVersion", f"{components}com.example.Other")
-    assert not allows(policy, "s3:PutObject", f"{bucket}/index/1.json")
-    for actions, resources in statements(policy):
-        assert not any("*" in action or "Delete" in action for action in actions)
-        assert all(r == bucket or r in (f"{bucket}/com.lookalike.*", f"{components}com.lookalike.*") for r in resources)
-
-
 @pytest.mark.parametrize("file", sorted(FLEET.glob("*.json")), ids=lambda file: file.name)
 def test_document_is_known_and_has_no_place_of_ours_in_it(file: Path) -> None:
-    assert file.stem in {*GROUPS, "iot-policy", "token-exchange-role", "publisher-policy"}
+    assert file.stem in GROUPS
     assert re.findall(r"\b\d{12}\b", file.read_text()) == []
-    assert f"fleet/{file.name}" in (DOCS / "greengrass.md").read_text()
+    assert f"fleet/{file.name}" in (DOCS / "fleet.md").read_text()
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------
@@ -466,20 +301,29 @@ def test_commands_name_modules_targets_and_files_that_are_there() -> None:
         assert (place / "__main__.py").exists() or place.with_suffix(".py").exists(), module
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) - {"install"} <= targets
-    for file in re.findall(r"(?<![\w./-])((?:docs|recipes|components|tests)/[\w./-]+\w)", text):
+    for file in re.findall(r"(?<![\w./-])((?:docs|recipes|components|tests|cloud_sync)/[\w./-]+\w)", text):
         assert (ROOT / file).exists(), file
 
 
 def aws_commands() -> list[list[str]]:
-    lines = re.findall(r"^ *aws (.*)$", SCRIPTS, re.MULTILINE)
+    lines = re.findall(r"^ *aws ((?:[^'\n]|'[^']*')*)$", SCRIPTS, re.MULTILINE)
     return [shlex.split(re.split(r" [|>]", line)[0]) for line in lines]
+
+
+# No operations of a service, with those of their options that we use.
+OF_THE_COMMAND_LINE = {
+    ("s3", "sync"): {"--region"},
+    ("s3", "cp"): {"--region"},
+    ("cloudformation", "deploy"): {"--region", "--stack-name", "--template-file", "--capabilities"},
+}
 
 
 @pytest.mark.parametrize("command", aws_commands(), ids=lambda words: "-".join(words[:2]))
 def test_aws_commands_are_operations_with_these_parameters(command: list[str]) -> None:
     service, operation, *rest = command
-    if service == "s3":  # the command line's own: no operation of the service
-        assert operation in ("sync", "cp")
+    if (service, operation) in OF_THE_COMMAND_LINE:
+        options = {word for word in rest if word.startswith("--")}
+        assert options <= OF_THE_COMMAND_LINE[service, operation]
         return
     model = botocore.session.get_session().get_service_model("s3" if service == "s3api" else service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
@@ -487,12 +331,18 @@ def test_aws_commands_are_operations_with_these_parameters(command: list[str]) -
     known = {xform_name(name, "-"): name for name in shape.members}
     given = {word[2:] for word in rest if word.startswith("--")}
     assert given <= {*known, "region", "output", "cli-input-json"}
+    for option, value in itertools.pairwise(rest):
+        if value.startswith("{"):
+            member = known[option[2:]]
+            assert list(faults(json.loads(value), shape.members[member])) == []
+            required = {one: value for one in shape.required_members if one != member}
+            assert not ParamValidator().validate({**required, member: json.loads(value)}, shape).has_errors()
     if "cli-input-json" not in given:
         assert set(shape.required_members) <= {known[name] for name in given if name in known}
 
 
 def test_documents_are_filled_in_as_the_page_says(tmp_path: Path) -> None:
-    page = DOCS / "greengrass.md"
+    page = DOCS / "fleet.md"
     names, fill = (next(block for block in blocks(page) if word in block) for word in ("export REGION", "sed "))
     shutil.copytree(FLEET, tmp_path / "docs" / "fleet")
     subprocess.run(["bash", "-euc", names + fill], cwd=tmp_path, check=True)

@@ -1,0 +1,1 @@
+"""The cloud side as code: what an AWS account needs for a fleet, and what that costs."""
