@@ -27,6 +27,8 @@ from components.core.fields import is_sha256
 from components.core.generations import MAX_MANIFEST_BYTES
 
 CHANNEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+CHANNEL_FIELD = "lookalike-channel"
+"""In the targets: so that keys that sign for two channels do not make one pass for the other."""
 MAX_ROOT_BYTES = 64 * 1024
 MAX_METADATA_BYTES = 256 * 1024
 _TARGET = re.compile(r"([1-9][0-9]{0,17})\.json")
@@ -76,14 +78,16 @@ class Trust:
                 bootstrap=self._trusted_root,
             )
             updater.refresh()
+            of = self._targets().unrecognized_fields.get(CHANNEL_FIELD)
+        if of != self._channel:
+            raise UntrustedError(f"What lies as channel {self._channel} was signed for channel {of!r}: it is refused.")
         self._updater = updater
 
     def versions(self) -> tuple[int, ...]:
         """The ``seq`` of every generation on offer, ascending; asks for a ``refresh`` first."""
         with self._converting("targets"):
             self._refreshed()
-            # What the updater has just verified: it has no method that lists the names.
-            targets = Metadata[Targets].from_file(str(self._metadata_dir / "targets.json")).signed.targets
+            targets = self._targets().targets
         found = (_TARGET.fullmatch(name) for name in targets)
         return tuple(sorted(int(name[1]) for name in found if name))
 
@@ -105,6 +109,10 @@ class Trust:
             self.refresh()
         assert self._updater is not None  # noqa: S101  # refresh raises or makes it
         return self._updater
+
+    def _targets(self) -> Targets:
+        """What the updater has just verified: it has no method that lists the names."""
+        return Metadata[Targets].from_file(str(self._metadata_dir / "targets.json")).signed
 
     def _require_allowed(self, seq: int, target: TargetFile) -> None:
         if not is_sha256(target.hashes.get("sha256")) or target.length > MAX_MANIFEST_BYTES:

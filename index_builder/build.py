@@ -21,8 +21,8 @@ from index_builder.embedding_store import EmbeddingStore
 from index_builder.empty_scenes import empty_scenes
 from index_builder.generation import Made, Naming, write_generation
 from index_builder.learning.rendering import MOST_VIEWS, CameraViews, Rendering
+from index_builder.next_generation import write_next
 from index_builder.pictures import Pictures
-from index_builder.publishing import publish_next
 from index_builder.taught import adopt, joined
 
 
@@ -148,7 +148,7 @@ def _embed(
 
 
 def _publish(made: Made, failures: int, store: Store) -> BuildReport:
-    manifest, unchanged = publish_next(made.manifest, store)
+    manifest, unchanged = write_next(made.manifest, store)
     return BuildReport(
         generation=manifest.seq,
         unchanged=unchanged,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from components.core.errors import LookalikeError
-from index_builder import calibrate_cli, commands, demo_catalog_cli, evaluate_cli, lint_cli, model_cli
+from index_builder import calibrate_cli, commands, demo_catalog_cli, evaluate_cli, lint_cli, model_cli, publish_cli
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "model": ("make the network that turns pictures into embeddings", model_cli.add_arguments, model_cli.run),
@@ -14,6 +14,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "inspect": ("show a generation and verify all of it", commands.add_inspect, commands.run_inspect),
     "evaluate": ("measure a generation on labelled photos", evaluate_cli.add_arguments, evaluate_cli.run),
     "calibrate": ("make probabilities true on photos of your own", calibrate_cli.add_arguments, calibrate_cli.run),
+    "publish": ("bring a generation to devices, signed", publish_cli.add_publish, publish_cli.run_publish),
+    "keys": ("make and replace the keys of a channel", publish_cli.add_keys, publish_cli.run_keys),
+    "sign": ("sign what is published once more before it expires", publish_cli.add_sign, publish_cli.run_sign),
+    "verify": ("fetch and check what is published as a device does", publish_cli.add_verify, publish_cli.run_verify),
+    "copy": ("carry what is published to a USB stick", publish_cli.add_copy, publish_cli.run_copy),
     "demo-catalog": ("render a catalog to try things with", demo_catalog_cli.add_arguments, demo_catalog_cli.run),
 }
 

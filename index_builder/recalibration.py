@@ -11,7 +11,7 @@ from components.searcher.snapshot import Snapshot
 from index_builder.answers import Answer, Run, answered
 from index_builder.learning.calibration import TOP, UNKNOWN, UNKNOWN_SHARE, Answers, calibrate
 from index_builder.measures import weighted_calibration_error
-from index_builder.publishing import publish_next
+from index_builder.next_generation import write_next
 
 FOLDS = 5
 """No fewer items must have photos, so that each fold leaves out some and keeps some."""
@@ -77,7 +77,7 @@ def recalibrate(run: Run, wrong_on_unknown: float | None = None) -> Recalibratio
             f"Generation {snapshot.manifest.seq} is no longer the newest one in {run.store.index_dir}: calibrate again."
         )
     thresholds = replace(snapshot.manifest.thresholds, calibration=calibration)
-    manifest, unchanged = publish_next(replace(snapshot.manifest, thresholds=thresholds), run.store)
+    manifest, unchanged = write_next(replace(snapshot.manifest, thresholds=thresholds), run.store)
     return Recalibration(
         generation=manifest.seq,
         unchanged=unchanged,

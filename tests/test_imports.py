@@ -30,7 +30,7 @@ ONLY_IN = {
     "awsiot": ("components.greengrass.link",),
     "awscrt": ("components.greengrass.link",),
     "annoy": ("components.searcher.annoy_index",),
-    "boto3": ("cloud_sync",),
+    "boto3": ("cloud_sync", "index_builder.publish.s3_place"),
     "flask": ("dashboard",),
     "granian": ("dashboard.server",),
     "a2wsgi": ("dashboard.server",),
@@ -39,8 +39,8 @@ ONLY_IN = {
     "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store"),
     "httpx": ("index_builder.pictures",),
     "yaml": ("components.nucleus",),
-    "tuf": ("cloud_sync.trust", "index_builder"),
-    "securesystemslib": ("index_builder",),
+    "tuf": ("cloud_sync.trust", "index_builder.publish.keys", "index_builder.publish.channel"),
+    "securesystemslib": ("index_builder.publish.keys",),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf_repository import TufRepository, days_ago
 
-from cloud_sync.trust import MAX_ROOT_BYTES, Trust
+from cloud_sync.trust import CHANNEL_FIELD, MAX_ROOT_BYTES, Trust
 from components.core.errors import (
     FormatError,
     LookalikeError,
@@ -206,3 +206,15 @@ def test_no_content_of_the_place_raises_anything_but_the_declared_errors(
             repository.files[repository.path(name)] = json.dumps({"signed": signed, "signatures": signatures}).encode()
             with pytest.raises(LookalikeError):
                 trust(repository, tmp_path).refresh()
+
+
+def test_what_was_signed_for_another_channel_is_refused(repository: TufRepository, tmp_path: Path) -> None:
+    for channel in ("beta", None):
+        repository.targets.unrecognized_fields[CHANNEL_FIELD] = channel
+        repository.publish()
+        with pytest.raises(UntrustedError, match="signed for channel"):
+            trust(repository, tmp_path).refresh()
+    del repository.targets.unrecognized_fields[CHANNEL_FIELD]
+    repository.publish()
+    with pytest.raises(UntrustedError, match="signed for channel None"):
+        trust(repository, tmp_path).versions()

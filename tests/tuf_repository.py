@@ -7,6 +7,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from cloud_sync.trust import CHANNEL_FIELD
 from components.core.errors import FormatError, NotThereError
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -26,7 +27,7 @@ class TufRepository:
         later = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=30)
         self.root = Root(expires=later)
         self.targets, self.snapshot, self.timestamp = (
-            Targets(expires=later),
+            Targets(expires=later, unrecognized_fields={CHANNEL_FIELD: channel}),
             Snapshot(expires=later),
             Timestamp(expires=later),
         )

@@ -1,4 +1,4 @@
-"""Publishes a manifest as the next generation, where it says anything new."""
+"""Writes a manifest as the next generation of a folder, where it says anything new."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from components.core.generations import Manifest
 from components.store import Store
 
 
-def publish_next(manifest: Manifest, store: Store) -> tuple[Manifest, bool]:
+def write_next(manifest: Manifest, store: Store) -> tuple[Manifest, bool]:
     """The manifest with the number of its generation, and whether the active one said the same already.
 
     In that case nothing is written. The number that ``manifest`` came with does not matter.

@@ -1,0 +1,253 @@
+"""A folder with the keys of one channel: PEM files or keys of AWS KMS, and every root.json that names them.
+
+keys.json        the channel, and where each private key is: file:<name in this folder> or awskms:<key>
+<N>.root.json    which public keys sign for what; devices are given 1.root.json, or a later one
+*.pem            ECDSA P-256, readable by their owner alone
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from securesystemslib.exceptions import Error as SecureSystemsError
+from securesystemslib.signer import AWSSigner, CryptoSigner, Key, Signer, SSlibKey
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root
+
+from cloud_sync.trust import CHANNEL, MAX_ROOT_BYTES
+from components.core.errors import BadContentError, FormatError, LookalikeError, UnavailableError
+from components.files import write_whole
+
+ROOT_LIFE = timedelta(days=3650)
+PASSPHRASE = "LOOKALIKE_KEY_PASSPHRASE"  # noqa: S105  # the name of the variable that holds it
+KMS = "awskms:"
+SIGNS_FOR = {"root": ("root",), "publish": ("targets", "snapshot"), "timestamp": ("timestamp",)}
+"""The keys that a publisher has, and the roles of The Update Framework that each signs for."""
+_ROOT_NAME = re.compile(r"([1-9][0-9]{0,5})\.root\.json")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a channel."""
+
+    folder: Path
+    channel: str
+    uris: dict[str, str]
+    """Key id -> where the private key is."""
+    roots: tuple[Metadata[Root], ...] = field(repr=False)
+    """Every root from version 1 on."""
+
+    @property
+    def root(self) -> Root:
+        """The newest one."""
+        return self.roots[-1].signed
+
+    def root_file(self, version: int) -> bytes:
+        """The bytes of ``<version>.root.json``."""
+        return _read(self.folder / f"{version}.root.json")
+
+    def signers(self, role: str) -> list[Signer]:
+        """Who signs for a role of TUF; what signed until the newest root signs too, where it can still be had.
+
+        So devices that have the newest root and those that have the one before understand the same metadata. Raises
+        UnavailableError where fewer keys are there than the root demands.
+        """
+        found, problems = [], []
+        for keyid in self.root.roles[role].keyids:
+            try:
+                found.append(self._signer(keyid, self.root.keys[keyid]))
+            except LookalikeError as error:
+                problems.append(str(error))
+        if len(found) < self.root.roles[role].threshold:
+            raise UnavailableError(problems[0])
+        for before in self.roots[-2:-1]:
+            for keyid in set(before.signed.roles[role].keyids) - set(self.root.roles[role].keyids):
+                with suppress(LookalikeError):
+                    found.append(self._signer(keyid, before.signed.keys[keyid]))
+        return found
+
+    def _signer(self, keyid: str, public: Key) -> Signer:
+        uri = self.uris.get(keyid)
+        if uri is None or not isinstance(public, SSlibKey):
+            raise UnavailableError(f"{self.folder / 'keys.json'} does not say where the private key {keyid[:12]} is.")
+        if uri.startswith(KMS):
+            with _asking_kms(uri):
+                return AWSSigner(uri.removeprefix(KMS), public)
+        return _file_signer(self.folder / uri.removeprefix("file:"), public)
+
+
+def init(folder: Path, channel: str, uris: dict[str, Sequence[str]], root_threshold: int = 1) -> Keys:
+    """Make the keys of a new channel; ``uris`` has for each of SIGNS_FOR "file" or a key of KMS, several for "root".
+
+    Raises BadContentError where the folder has keys already.
+    """
+    if not CHANNEL.fullmatch(channel):
+        raise BadContentError(f"A channel cannot be called {channel!r}: use a to z, 0 to 9 and -, at most 32.")
+    if (folder / "keys.json").exists():
+        raise BadContentError(f"{folder} has the keys of a channel already: give a folder of its own to each channel.")
+    root = Root(version=1, expires=expiry(ROOT_LIFE))
+    made = Keys(folder, channel, {}, ())
+    for purpose in SIGNS_FOR:
+        for number, uri in enumerate(uris[purpose], 1):
+            made = _with_key(made, root, purpose, uri, purpose if number == 1 else f"{purpose}-{chr(96 + number)}")
+    if not 1 <= root_threshold <= len(root.roles["root"].keyids):
+        raise BadContentError(f"{root_threshold} of {len(root.roles['root'].keyids)} root keys cannot sign together.")
+    root.roles["root"].threshold = root_threshold
+    made = replace(made, roots=(Metadata(root),))
+    return _signed_root(made, [])
+
+
+def rotate(keys: Keys, purpose: str, uris: Sequence[str]) -> Keys:
+    """Give new keys to one of SIGNS_FOR, under a new root that the old root's keys and the new one's sign."""
+    old = keys.signers("root")
+    root = Root.from_dict(keys.root.to_dict())
+    root.version += 1
+    root.expires = expiry(ROOT_LIFE)
+    for role in SIGNS_FOR[purpose]:
+        for keyid in list(root.roles[role].keyids):
+            root.revoke_key(keyid, role)
+    for number, uri in enumerate(uris, 1):
+        name = f"{purpose}-{root.version}" + ("" if number == 1 else chr(96 + number))
+        keys = _with_key(keys, root, purpose, uri, name)
+    for role in SIGNS_FOR[purpose]:
+        root.roles[role].threshold = min(root.roles[role].threshold, len(root.roles[role].keyids))
+    return _signed_root(replace(keys, roots=(*keys.roots, Metadata(root))), old)
+
+
+def read_keys(folder: Path, channel: str | None = None) -> Keys:
+    """The keys in ``folder``, of the ``channel`` where one is named; raises BadContentError or FormatError."""
+    if not (folder / "keys.json").exists():
+        raise UnavailableError(f"{folder} holds no keys: make some with `python -m index_builder keys init`.")
+    try:
+        document = json.loads(_read(folder / "keys.json"))
+        of, uris = str(document["channel"]), {str(keyid): str(uri) for keyid, uri in document["keys"].items()}
+        versions = sorted(int(name[1]) for path in folder.iterdir() if (name := _ROOT_NAME.fullmatch(path.name)))
+        roots = [Metadata[Root].from_bytes(_read(folder / f"{version}.root.json")) for version in versions]
+    except (ValueError, KeyError, TypeError, AttributeError, RepositoryError) as error:
+        raise FormatError(f"The keys in {folder} are damaged ({error!r}): restore them from your copy.") from error
+    if not roots or [root.signed.version for root in roots] != list(range(1, len(roots) + 1)):
+        raise FormatError(f"{folder} does not hold every root.json from 1 on: restore them from your copy.")
+    if channel is not None and channel != of:
+        raise BadContentError(
+            f"{folder} holds the keys of channel {of}, not of {channel}: each channel has keys of its own, so that "
+            "what is signed for one is never believed in another."
+        )
+    return Keys(folder, of, uris, tuple(roots))
+
+
+def expiry(life: timedelta) -> datetime:
+    """The moment in so much time, as metadata writes it."""
+    return datetime.now(timezone.utc).replace(microsecond=0) + life
+
+
+def _with_key(keys: Keys, root: Root, purpose: str, uri: str, name: str) -> Keys:
+    public: Key
+    if uri.startswith(KMS):
+        uri, public = _kms_key(uri)
+    elif uri == "file":
+        uri, public = f"file:{name}.pem", _new_file(keys.folder / f"{name}.pem")
+    else:
+        raise BadContentError(f"A key cannot be {uri!r}; expected file, or awskms: with the key's id, ARN or alias.")
+    for role in SIGNS_FOR[purpose]:
+        root.add_key(public, role)
+    return replace(keys, uris={**keys.uris, public.keyid: uri})
+
+
+def _kms_key(uri: str) -> tuple[str, Key]:
+    with _asking_kms(uri):
+        return AWSSigner.import_(uri.removeprefix(KMS))
+
+
+@contextmanager
+def _asking_kms(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError, SecureSystemsError, UnsignedMetadataError, ValueError) as error:
+        reason = error.__cause__ or error
+        raise UnavailableError(
+            f"{what} cannot be used ({reason}): it must be an asymmetric key for signing (ECC_NIST_P256), and you need "
+            "kms:GetPublicKey and kms:Sign, credentials and AWS_REGION."
+        ) from error
+
+
+def sign(metadata: Metadata[Any], signers: Iterable[Signer]) -> None:
+    """Add the signatures; raises UnavailableError where a key of KMS cannot be used."""
+    for signer in signers:
+        with _asking_kms(f"The key {signer.public_key.keyid[:12]}"):
+            metadata.sign(signer, append=True)
+
+
+def _signed_root(keys: Keys, old: list[Signer]) -> Keys:
+    """Sign the newest root and write it last: until then the keys in the folder are as they were."""
+    root = keys.roots[-1]
+    own = Keys(keys.folder, keys.channel, keys.uris, (root,)).signers("root")
+    sign(root, {signer.public_key.keyid: signer for signer in (*old, *own)}.values())
+    document = {"channel": keys.channel, "keys": keys.uris}
+    _write(keys.folder / "keys.json", (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+    _write(keys.folder / f"{root.signed.version}.root.json", root.to_bytes())
+    return keys
+
+
+def _new_file(path: Path) -> Key:
+    signer = CryptoSigner.generate_ecdsa()
+    secret = _passphrase()
+    private = load_pem_private_key(signer.private_bytes, None)
+    encryption = BestAvailableEncryption(secret) if secret else NoEncryption()
+    _write(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
+    return signer.public_key
+
+
+def _file_signer(path: Path, public: SSlibKey) -> Signer:
+    pem, secret = _read(path), _passphrase()
+    if b"ENCRYPTED" not in pem.partition(b"\n")[0]:
+        secret = None
+    try:
+        return CryptoSigner(load_pem_private_key(pem, secret), public)
+    except TypeError as error:
+        raise UnavailableError(f"{path} is locked by a passphrase: put it into {PASSPHRASE}.") from error
+    except (ValueError, UnsupportedAlgorithm, SecureSystemsError) as error:
+        raise FormatError(
+            f"{path} cannot be read ({error}): it is another key than the root names, is damaged, or {PASSPHRASE} "
+            "holds another passphrase."
+        ) from error
+
+
+def _passphrase() -> bytes | None:
+    return os.environ.get(PASSPHRASE, "").encode() or None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} cannot be read ({error.strerror}): it is part of the channel's keys."
+        ) from error
+    if len(data) > MAX_ROOT_BYTES:
+        raise FormatError(f"{path} is too large to be part of a channel's keys.")
+    return data
+
+
+def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    before = os.umask(0o777 & ~mode)
+    try:
+        write_whole(path, data, durable=True)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
+    finally:
+        os.umask(before)
