@@ -4,14 +4,18 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cloud_sync.component import run
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME
+from cloud_sync.downlink import Downlink
+from cloud_sync.drain import Drain, DrainSettings, acknowledgement_topic
 from components.bus import Bus
 from components.core.errors import LookalikeError
 from components.greengrass import GreengrassBus
 from components.lifecycle import run_component
+from components.outbox import Outbox
 
 THING_VARIABLE = "AWS_IOT_THING_NAME"
 
@@ -19,13 +23,17 @@ THING_VARIABLE = "AWS_IOT_THING_NAME"
 def _component() -> int:
     """Run until SIGTERM; gives the exit code."""
     opened: list[GreengrassBus] = []
+    downlinks: list[Downlink] = []
+    thing = os.environ.get(THING_VARIABLE, "unknown")
 
     def open_bus() -> GreengrassBus:
         opened.append(GreengrassBus.from_environment())
+        downlinks.append(Downlink(opened[0]))
         return opened[0]
 
     def work(bus: Bus, configuration: CloudSyncConfiguration, stop: threading.Event) -> None:
-        run(bus, configuration, stop, uplink=opened[0], thing=os.environ.get(THING_VARIABLE, "unknown"))
+        drain = _drain(configuration, opened[0], downlinks[0], thing)
+        run(bus, configuration, stop, uplink=opened[0], thing=thing, drain=drain)
 
     return run_component(NAME, CloudSyncConfiguration, open_bus, work)
 
@@ -53,6 +61,22 @@ def main() -> int:
     except LookalikeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _drain(
+    configuration: CloudSyncConfiguration, uplink: GreengrassBus, downlink: Downlink, thing: str
+) -> Drain | None:
+    if not configuration.outbox_dir:
+        return None
+    settings = DrainSettings(
+        batches_per_s=configuration.batches_per_s,
+        gather_s=configuration.gather_s,
+        acknowledged=configuration.acknowledged,
+    )
+    drain = Drain(Outbox(Path(configuration.outbox_dir)), uplink, thing, settings)
+    if configuration.acknowledged:
+        downlink.hear(acknowledgement_topic(thing), drain.hear)
+    return drain
 
 
 if __name__ == "__main__":

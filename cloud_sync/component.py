@@ -8,6 +8,7 @@ from types import MappingProxyType
 from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME, Counter, status_of
+from cloud_sync.drain import Drain
 from cloud_sync.features import Features
 from cloud_sync.relay import Relay, RelaySettings, Uplink
 from cloud_sync.shadow import Part, Shadow
@@ -34,11 +35,12 @@ def run(
     uplink: Uplink,
     thing: str,
     parts: Mapping[str, Part] = MappingProxyType({}),
+    drain: Drain | None = None,
     status_interval_s: float = STATUS_INTERVAL_S,
 ) -> None:
     """Until ``stop``: count results, tell the fleet how the device ``thing`` is, tell the device how this component is.
 
-    ``parts`` are those of the device's shadow, by name.
+    ``parts`` are those of the device's shadow, by name; ``drain`` sends what waits in the outbox.
     Embeddings are not even heard unless the configuration asks for ``features``.
     """
     counter, relay = Counter(), Relay(uplink, thing, NAME, _relay_settings(configuration, thing))
@@ -46,28 +48,40 @@ def run(
     bus.subscribe(RESULT_TOPIC, lambda payload: _count(counter, payload))
     bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, payload))
     features = _features(bus, uplink, configuration, thing)
+    if drain is not None:
+        parts = {**parts, "outbox": Part(read=drain.report, patience_s=3_600.0)}
     shadow = Shadow(uplink, thing, parts, configuration.shadow_interval_s)
     works: list[Callable[[], None]] = [
         lambda: relay.run(stop),
         lambda: shadow.run(stop),
         lambda: report_status(
-            bus, lambda: status(counter, relay, features, clock), stop, min(0.5, status_interval_s), status_interval_s
+            bus,
+            lambda: status(counter, relay, features, clock, drain),
+            stop,
+            min(0.5, status_interval_s),
+            status_interval_s,
         ),
     ]
     if features is not None:
         works.append(lambda: features.run(stop))
+    if drain is not None:
+        works.append(lambda: drain.run(stop))
     with in_background(*works):
         while not stop.wait(configuration.report_interval_s):
             log.info("Counted %s; told the fleet %s.", counter.counts, relay.figures)
 
 
-def status(counter: Counter, relay: Relay, features: Features | None, clock: ClockWatch) -> Status:
+def status(
+    counter: Counter, relay: Relay, features: Features | None, clock: ClockWatch, drain: Drain | None = None
+) -> Status:
     """How the component is; being offline is no fault of a device that works offline."""
     more: dict[str, str | int] = {"events": relay.figures.events, "suppressed": relay.figures.suppressed}
     if relay.figures.problem:
         more["offline"] = relay.figures.problem[:200]
     if features is not None:
         more["features"] = features.sent
+    if drain is not None:
+        more |= {f"outbox_{name}": value for name, value in drain.report().items()}
     problems = [clock.problem(), "" if features is None else features.problem]
     return status_of(counter.counts, more, " ".join(filter(None, problems)))
 

@@ -66,6 +66,10 @@ def deployment(tmp_path: Path, *recipes: dict[str, Any], limits: str = "lite", *
 def our_deployment(root: Path, limits: str, **more: Any) -> Deployment:
     """The product's own components, from this tree and this Python."""
     recipes, python_env = _TREE / "recipes", Path(sys.prefix)
+    outbox, overrides = {"outbox_dir": str(root / "outbox")}, dict(more.pop("overrides", {}))
+    for name in ("Searcher", "CloudSync"):
+        overrides[name] = {**outbox, **overrides.get(name, {})}
+    more["overrides"] = overrides
     return Deployment(root=root, recipes=recipes, source=_TREE, python_env=python_env, limits=LIMITS[limits], **more)
 
 

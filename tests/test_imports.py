@@ -36,7 +36,7 @@ ONLY_IN = {
     "a2wsgi": ("dashboard.server",),
     "openvino": ("components.featurizer.embedder", "index_builder"),
     "zstandard": ("components.store",),
-    "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store"),
+    "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store", "components.outbox"),
     "httpx": ("index_builder.pictures",),
     "yaml": ("components.nucleus",),
     "tuf": ("cloud_sync.trust", "index_builder.publish.keys", "index_builder.publish.channel"),

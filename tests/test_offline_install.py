@@ -45,11 +45,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
     folder = tmp_path_factory.mktemp("shop")
     catalog = write_demo_catalog(folder / "catalog", items=6)
     index = {"index_dir": str(index_of(catalog, folder, "--camera-views", "4"))}
-    ram = {"ram_dir": str(folder / "ram")}
+    ram, outbox = {"ram_dir": str(folder / "ram")}, {"outbox_dir": str(folder / "outbox")}
     return {
         "Featurizer": {**index, **ram, "source": f"synthetic:{catalog}"},
-        "Searcher": index,
+        "Searcher": {**index, **outbox},
         "Dashboard": {**index, **ram},
+        "CloudSync": outbox,
     }
 
 

@@ -13,10 +13,12 @@ from nucleus_support import recipe
 
 from cloud_sync.component import legacy_topic
 from cloud_sync.configuration import CloudSyncConfiguration
+from cloud_sync.drain import acknowledgement_topic, outbox_topic
 from cloud_sync.shadow import shadow_topic
 from cloud_sync.status_event import status_topic
 from components.core import messages
 from components.core.errors import ConfigurationError
+from components.core.outbox_documents import KINDS
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.nucleus.access import MQTT, PUBSUB
 from components.nucleus.component_rules import TOPICS, setting_problems, topic_problems
@@ -227,7 +229,9 @@ def test_topics_of_the_cloud_are_those_that_the_code_makes() -> None:
         status_topic("+"),
         legacy_topic("+"),
         shadow_topic("+"),
+        *(outbox_topic("+", kind) for kind in KINDS),
     }
+    assert TOPICS["com.lookalike.CloudSync"].from_cloud == {acknowledgement_topic("+")}
 
 
 def test_topics_are_found_in_code() -> None:

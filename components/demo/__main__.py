@@ -110,7 +110,7 @@ def _ram_dir(args: argparse.Namespace) -> Path:
 
 
 def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str) -> Deployment:
-    taught_dir = str(args.root.absolute() / "taught")
+    taught_dir, outbox_dir = (str(args.root.absolute() / name) for name in ("taught", "outbox"))
     return Deployment(
         root=args.root / "nucleus",
         recipes=SOURCE_TREE / "recipes",
@@ -124,7 +124,13 @@ def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str
                 "ram_dir": ram_dir,
                 "cache_dir": str(args.root.absolute() / "openvino-cache"),
             },
-            "Searcher": {"index_dir": str(index), "taught_dir": taught_dir, "ram_dir": ram_dir},
+            "Searcher": {
+                "index_dir": str(index),
+                "taught_dir": taught_dir,
+                "ram_dir": ram_dir,
+                "outbox_dir": outbox_dir,
+            },
+            "CloudSync": {"outbox_dir": outbox_dir},
             "Dashboard": {
                 "index_dir": str(index),
                 "taught_dir": taught_dir,

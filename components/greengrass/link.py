@@ -100,6 +100,11 @@ class Link:
         """Have ``listener`` hear the messages on ``topic``; gives what ends that."""
         return self._open(listener, self._client.new_subscribe_to_topic, model.SubscribeToTopicRequest(topic=topic))
 
+    def subscribe_to_iot_core(self, topic: str, listener: Listener) -> Close:
+        """Have ``listener`` hear the messages of AWS IoT Core on ``topic``; gives what ends that."""
+        request = model.SubscribeToIoTCoreRequest(topic_name=topic, qos=model.QOS.AT_LEAST_ONCE)
+        return self._open(listener, self._client.new_subscribe_to_iot_core, request, waits_for_network=True)
+
     def subscribe_to_configuration(self, listener: Listener) -> Close:
         """Have ``listener`` hear of changes of the component's own configuration, without what changed."""
         request = model.SubscribeToConfigurationUpdateRequest(key_path=[])
@@ -133,7 +138,14 @@ class Link:
         except Exception as error:  # awsiot raises what it likes
             raise UnavailableError(f"Could not {what}: {_describe(error)}.") from error
 
-    def _open(self, listener: Listener, start: Callable[[StreamResponseHandler], Any], request: Any) -> Close:
+    def _open(
+        self,
+        listener: Listener,
+        start: Callable[[StreamResponseHandler], Any],
+        request: Any,
+        *,
+        waits_for_network: bool = False,
+    ) -> Close:
         def answered(answer: _Answer) -> None:
             if answer.exception() is None:
                 listener.answered()
@@ -145,7 +157,10 @@ class Link:
             self._wait_for(_activate(operation, request))
         except model.GreengrassCoreIPCError as error:
             raise RefusedError(_describe(error)) from error
-        except UnavailableError:
+        except UnavailableError as error:
+            if waits_for_network and not self.lost.is_set():  # the nucleus may be well, and the cloud out of reach
+                operation.close()
+                raise RefusedError(str(error)) from error
             self._give_up()
             raise
         except Exception as error:  # awsiot raises what it likes
@@ -203,6 +218,8 @@ def _payload(event: Any) -> bytes:
     """What a message carries; nothing for an event that is none."""
     if getattr(event, "binary_message", None) is not None:
         return bytes(event.binary_message.message or b"")
+    if isinstance(event, model.IoTCoreMessage):
+        return bytes(event.message.payload or b"") if event.message is not None else b""
     message = getattr(event, "json_message", None)
     return json.dumps(None if message is None else message.message).encode()
 

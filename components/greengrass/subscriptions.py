@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 _REFUSED_S = 5.0
 """How long a subscription that was refused waits for the next try."""
+_CLOUD_REFUSED_S, _CLOUD_REFRESH_S = 30.0, 300.0
+"""The same for one of the cloud, and how long it may be quiet: each time it is made, the cloud is asked."""
 _MAX_WAITING = 1_000
 _SURE_S = 0.5
 """How long after the first message of a new stream one that stands beside it must have brought it, too."""
@@ -56,6 +58,7 @@ class Deliveries:
 class _Subscription:
     name: str
     subscribe: Subscribe
+    of_cloud: bool
     handlers: list[Handler] = field(default_factory=list)
     stream: int = 0
     """Number of the newest stream that answered; 0 is none."""
@@ -65,7 +68,8 @@ class _Subscription:
     """The one before, kept until the new one shows whether it had died."""
     heard_at: float = 0.0
     died_at: float = -math.inf
-    refused: bool = False
+    refused: str = ""
+    """Why the nucleus makes no stream; "" where it does."""
     tried: threading.Event = field(default_factory=threading.Event)
 
 
@@ -129,16 +133,20 @@ class Subscriptions:
         self._by_name: dict[str, _Subscription] = {}
         self._streams = 0
 
-    def add(self, name: str, subscribe: Subscribe, handler: Handler) -> threading.Event:
-        """Have ``handler`` called for what ``subscribe`` brings; gives an event that is set once that was tried."""
+    def add(self, name: str, subscribe: Subscribe, handler: Handler, *, of_cloud: bool = False) -> threading.Event:
+        """Have ``handler`` called for what ``subscribe`` brings; gives an event that is set once that was tried.
+
+        One ``of_cloud`` may need the network: it is made again seldom, and is no problem while it cannot be made.
+        """
         with self._lock:
-            subscription = self._by_name.setdefault(name, _Subscription(name, subscribe))
+            subscription = self._by_name.setdefault(name, _Subscription(name, subscribe, of_cloud))
             subscription.handlers.append(handler)
         return subscription.tried
 
     def refused(self) -> list[str]:
         """The names of those that the nucleus does not allow."""
-        return [subscription.name for subscription in self._all() if subscription.refused]
+        refused = [subscription for subscription in self._all() if subscription.refused]
+        return [one.name for one in refused if not one.of_cloud or "Unauthorized" in one.refused]
 
     def died(self) -> list[str]:
         """The names of those that died without a word not long ago, and were made again."""
@@ -163,8 +171,8 @@ class Subscriptions:
     def _is_due(self, subscription: _Subscription) -> bool:
         quiet_s = self._clock() - subscription.heard_at
         if subscription.standing is None:
-            return not subscription.refused or quiet_s >= _REFUSED_S
-        return quiet_s >= self._refresh_s
+            return not subscription.refused or quiet_s >= (_CLOUD_REFUSED_S if subscription.of_cloud else _REFUSED_S)
+        return quiet_s >= (_CLOUD_REFRESH_S if subscription.of_cloud else self._refresh_s)
 
     def _renew(self, link: Link, subscription: _Subscription) -> None:
         """Make a stream for ``subscription`` before the one that it replaces is closed, so that nothing is missed."""
@@ -174,15 +182,15 @@ class Subscriptions:
         try:
             stream = _Stream(subscription, self._streams, self._deliveries, self._on_closed, self._clock, now)
             stream.close = subscription.subscribe(link, stream)
-            subscription.standing, subscription.refused = stream, False
+            subscription.standing, subscription.refused = stream, ""
         except RefusedError as error:
             if not subscription.refused:
                 log.warning("The nucleus refuses to subscribe to %s: %s; trying again.", subscription.name, error)
-            subscription.refused = True
+            subscription.refused = str(error)
             return
         except UnavailableError as error:
             log.warning("Could not subscribe to %s: %s; connecting again.", subscription.name, error)
-            subscription.refused = False
+            subscription.refused = ""
             return
         finally:
             subscription.tried.set()

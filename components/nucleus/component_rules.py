@@ -20,6 +20,7 @@ class Topics:
     subscribes: Set[str]
     cloud: Set[str] = frozenset()
     """With + where the thing's name stands."""
+    from_cloud: Set[str] = frozenset()
 
 
 TOPICS: Mapping[str, Topics] = {
@@ -37,7 +38,11 @@ TOPICS: Mapping[str, Topics] = {
     "com.lookalike.CloudSync": Topics(
         {messages.STATUS_TOPIC},
         {messages.QUERY_TOPIC, messages.RESULT_TOPIC, messages.STATUS_TOPIC},
-        {"lookalike/+/status", "$aws/things/+/infer", "$aws/things/+/shadow/name/lookalike/update"},
+        {
+            *("lookalike/+/status", "lookalike/+/matches", "lookalike/+/taught", "lookalike/+/feedback"),
+            *("$aws/things/+/infer", "$aws/things/+/shadow/name/lookalike/update"),
+        },
+        {"lookalike/+/acks"},
     ),
 }
 """By component; what a recipe grants is compared with this, and this with the code."""
@@ -49,7 +54,7 @@ def topic_problems(configuration: Mapping[str, Any], topics: Topics) -> Iterator
         (PUBSUB, "PublishToTopic", topics.publishes),
         (PUBSUB, "SubscribeToTopic", topics.subscribes),
         (MQTT, "PublishToIoTCore", topics.cloud),
-        (MQTT, "SubscribeToIoTCore", set[str]()),
+        (MQTT, "SubscribeToIoTCore", topics.from_cloud),
     ):
         granted = _granted(configuration, service, f"aws.greengrass#{operation}")
         for topic in sorted(used - granted):

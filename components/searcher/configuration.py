@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from components.core.configuration import setting
 from components.ram import DEFAULT_RAM_DIR
+from components.searcher.taught_upstream import SEND, SEND_OFF
 
 
 @dataclass(frozen=True)
@@ -26,4 +27,13 @@ class SearcherConfiguration:
         "off",
         "what a verdict on an answer does: it is not taken, it is taken and nothing is learned, it is learned from",
         choices=("off", "never", "confirm"),
+    )
+    outbox_dir: str = setting(
+        "/var/lib/lookalike/outbox", "folder of what waits for the cloud; empty: the cloud is told of no match"
+    )
+    outbox_max_mb: int = setting(256, "so much of the disk may wait for the cloud", low=16, high=65_536)
+    outbox_keep_days: float = setting(30.0, "so long may it wait, while the device runs", low=0.01, high=3_650)
+    match_embeddings: bool = setting(False, "tell with an item that enters what the camera saw of it as a vector")
+    send_taught: str = setting(
+        SEND_OFF, "tell the cloud of items taught at the camera: their texts, or also their vectors", choices=SEND
     )

@@ -11,6 +11,7 @@ from components.core.messages import Details, Query, Status
 from components.searcher.activation import Activation
 from components.searcher.mailbox import Mailbox
 from components.searcher.recent import Recent
+from components.searcher.recorder import Recorder
 from components.searcher.searcher import Searcher
 from components.searcher.teaching_service import TaughtItems
 
@@ -27,25 +28,39 @@ def receive(payload: bytes, mailbox: Mailbox) -> None:
         log.warning("%s", error)
 
 
-def answer_queries(bus: Bus, mailbox: Mailbox, searcher: Searcher, recent: Recent, stop: threading.Event) -> None:
-    """The searcher's share of the way of a frame: take, answer, publish; ``recent`` keeps what was answered."""
+def answer_queries(
+    bus: Bus,
+    mailbox: Mailbox,
+    searcher: Searcher,
+    recent: Recent,
+    stop: threading.Event,
+    recorder: Recorder | None = None,
+) -> None:
+    """The searcher's share of the way of a frame: take, answer, publish.
+
+    ``recent`` keeps what was answered, ``recorder`` what the cloud is told of it.
+    """
+    recorder = recorder or Recorder(None)
     while not stop.is_set():
         searcher.means.save(time.monotonic())
+        recorder.look()
         query = mailbox.take(timeout_s=0.5)
         if query is None:
             continue
         try:
             result = messages.shortened(searcher.answer(query))
             recent.add(query, result)
+            recorder.saw(query, result)
             bus.publish(messages.RESULT_TOPIC, messages.encode(result))
         except (MessageError, UnavailableError) as error:
             log.warning("a result is lost: %s", error)
+    recorder.end()
 
 
-def status(searcher: Searcher, activation: Activation, taught: TaughtItems) -> Status:
+def status(searcher: Searcher, activation: Activation, taught: TaughtItems, recorder: Recorder | None = None) -> Status:
     """How the searcher is now."""
     index = searcher.index
-    reason = activation.problem or searcher.mismatch
+    reason = activation.problem or searcher.mismatch or (recorder.problem if recorder is not None else "")
     if index is None:
         return Status.of(COMPONENT, reason or taught.problem, works=False)
     manifest = index.snapshot.manifest

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from components.core.errors import LookalikeError
 from components.core.messages import Query
+from components.core.outbox_documents import Document
 from components.core.taught import TaughtCatalog, TaughtItem, TaughtView
+from components.core.taught_documents import feedback_document
 from components.core.teach_messages import MAX_SENTENCE, Taught, Teach
 from components.core.teaching import (
     MOST_VIEWS,
@@ -53,6 +55,7 @@ class Teaching:
         in_catalog: Callable[[str], bool],
         ram_dir: Path,
         learn: str = LEARN_OFF,
+        tell: Callable[[Document], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         wait_s: float = WAIT_FOR_VIEW_S,
     ) -> None:
@@ -61,6 +64,7 @@ class Teaching:
         self._in_catalog = in_catalog
         self._ram_dir = ram_dir
         self._learn = learn
+        self._tell = tell
         self._wall = wall
         self._wait_s = wait_s
         self._actions: dict[str, Callable[[Teach, TaughtCatalog], Taught]] = {
@@ -199,6 +203,7 @@ class Teaching:
         if seen is None:
             raise Refused(Verdict("unknown_query", "This answer is too old to be judged."))
         log.info("Somebody says of an answer: %s %s.", wish.verdict, wish.item_id)
+        self._tell(feedback_document(wish.verdict, wish.item_id, seen.result, self._wall()))
         if self._learn == LEARN_NEVER or wish.verdict not in ("right", "wrong"):
             return _answer(wish, item_id=wish.item_id)
         learn = self._confirm if wish.verdict == "right" else self._contradict

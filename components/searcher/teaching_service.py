@@ -11,6 +11,7 @@ from components.core.errors import LookalikeError, MessageError
 from components.core.taught import TaughtCatalog
 from components.core.teach_messages import Teach
 from components.searcher.camera_means import CameraMeans
+from components.searcher.taught_upstream import TaughtUpstream
 from components.searcher.teaching import Teaching
 from components.taught_store import TaughtStore
 
@@ -87,20 +88,30 @@ def _searched(taught: TaughtCatalog) -> object:
 
 
 def answer_wishes(
-    bus: Bus, inbox: Inbox, teaching: Teaching, items: TaughtItems, relay: Callable[[], None], stop: threading.Event
+    bus: Bus,
+    inbox: Inbox,
+    teaching: Teaching,
+    items: TaughtItems,
+    relay: Callable[[], None],
+    stop: threading.Event,
+    upstream: TaughtUpstream | None = None,
 ) -> None:
-    """Until ``stop``: do wishes; ``relay`` brings changed items into the index, before the answer says so."""
+    """Until ``stop``: do wishes; ``relay`` brings changed items into the index, before the answer says so.
+
+    ``upstream`` is told of all changes, also of those that somebody else made.
+    """
     while not stop.is_set():
         wish = inbox.take(_LOOK_EVERY_S / 2)
         answer = None if wish is None else teaching.do(wish)
         if items.refresh():
             relay()
-        if answer is None:
-            continue
-        try:
-            bus.publish(messages.TAUGHT_TOPIC, messages.encode(answer))
-        except LookalikeError as error:
-            log.warning("an answer to who teaches is lost: %s", error)
+        if answer is not None:
+            try:
+                bus.publish(messages.TAUGHT_TOPIC, messages.encode(answer))
+            except LookalikeError as error:
+                log.warning("an answer to who teaches is lost: %s", error)
+        if upstream is not None and not items.problem:
+            upstream.tell(items.catalog)
 
 
 def follow_the_camera(

@@ -70,6 +70,7 @@ class Device:
 
     def _deployment(self, folder: Path, root: Path, source: str) -> Deployment:
         index, ram = {"index_dir": str(self.index)}, {"ram_dir": str(self.ram)}
+        outbox = {"outbox_dir": str(self.disk.path / "outbox")}
         return Deployment(
             root=root,
             recipes=self._recipes(folder / "recipes"),
@@ -78,7 +79,8 @@ class Device:
             limits=LIMITS["classic"],  # this one tells a component of a new configuration, and does not restart it
             overrides={
                 "Featurizer": {**index, **ram, **(QUICK if self._shown else FULL_SPEED), "source": source},
-                "Searcher": index,
+                "Searcher": {**index, **outbox},
+                "CloudSync": outbox,
                 "Dashboard": {**index, **ram, "port": str(self.port)},
             },
         )

@@ -136,7 +136,7 @@ def _open(folder: Path) -> Iterator[Shop]:
     recipes = folder / "recipes"
     recipes.mkdir(exist_ok=True)
     shutil.copy(SOURCE / "recipes" / f"{SEARCHER}.yaml", recipes)
-    places = {name: str(folder / name.split("_")[0]) for name in ("index_dir", "taught_dir", "ram_dir")}
+    places = {name: str(folder / name.split("_")[0]) for name in ("index_dir", "taught_dir", "ram_dir", "outbox_dir")}
     shipped = our_deployment(folder / "nucleus", "classic")
     deployment = Deployment(
         root=shipped.root,
