@@ -44,7 +44,13 @@ def _cost(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"cost": _cost}
+def _fleet(arguments: Sequence[str]) -> int:
+    from cloud_sync.fleet.cli import main
+
+    return main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"cost": _cost, "fleet": _fleet}
 """What a person starts. Each imports its own modules, which a component on a device does not need."""
 
 

@@ -44,6 +44,8 @@ class IndexReport:
     channel: str = ""
     desired: str = ""
     """The version that the deployment asks for: ``latest`` or a number."""
+    since_s: int | None = None
+    """When the active generation came to this device: wall clock, seconds since 1970; None where that is not known."""
 
     def __post_init__(self) -> None:
         if self.state not in STATES:

@@ -1,4 +1,4 @@
-"""AWS as publishing sees it: moto serves S3 and STS, this file what moto lacks of AWS IoT Greengrass."""
+"""AWS as operators see it: moto serves S3, STS and AWS IoT, this file what moto lacks of AWS IoT Greengrass."""
 
 import base64
 import contextlib
@@ -26,13 +26,15 @@ _CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "r
 
 @dataclass
 class Aws:
-    """What was published, and in which order."""
+    """What was published and deployed, and in which order."""
 
     moto: str
-    """Where S3 and STS are served."""
+    """Where S3, STS and AWS IoT are served."""
     greengrass: str = ""
     recipes: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """As they were received, by component and version, in the order of their creation."""
+    deployments: list[dict[str, Any]] = field(default_factory=list)
+    """As they were received, in the order of their creation."""
 
     def environment(self) -> dict[str, str]:
         """For a process whose boto3 shall come here."""
@@ -51,7 +53,7 @@ class Aws:
 
     def stored(self, bucket: str) -> dict[str, str]:
         """SHA-256 of everything in ``bucket``, by key; empty where there is no such bucket."""
-        with self._s3() as s3:
+        with self.client("s3") as s3:
             try:
                 listed = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
             except s3.exceptions.NoSuchBucket:
@@ -76,19 +78,36 @@ class Aws:
         found = [version for known, version in self.recipes if known == name]
         return {"componentVersions": [{"componentName": name, "componentVersion": one} for one in found]}
 
+    def deploy(self, deployment: dict[str, Any]) -> dict[str, Any]:
+        """Create a deployment."""
+        self.deployments.append({name: one for name, one in deployment.items() if name != "clientToken"})
+        return {"deploymentId": str(len(self.deployments))}
+
+    def deployed(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        """The newest deployment to a target, which is what LATEST_ONLY asks for."""
+        assert query["historyFilter"] == ["LATEST_ONLY"]
+        ids = [n for n, one in enumerate(self.deployments, 1) if [one["targetArn"]] == query["targetArn"]]
+        return {"deployments": [{"deploymentId": str(n), "targetArn": query["targetArn"][0]} for n in ids[-1:]]}
+
+    def deployment(self, number: str) -> dict[str, Any]:
+        """One deployment, with what the service adds to it."""
+        more = {"deploymentId": number, "deploymentStatus": "ACTIVE", "isLatestForTarget": True, "tags": {}}
+        return {**self.deployments[int(number) - 1], **more, "creationTimestamp": 1_800_000_000}
+
+    @contextlib.contextmanager
+    def client(self, service: str) -> Iterator[Any]:
+        """A client of ``service``, one that moto serves."""
+        with contextlib.closing(boto3.client(service, endpoint_url=self.moto, **_CREDENTIALS)) as client:
+            yield client
+
     def _is_stored(self, uri: str) -> bool:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        with self._s3() as s3:
+        with self.client("s3") as s3:
             try:
                 s3.head_object(Bucket=bucket, Key=key)
             except ClientError:
                 return False
         return True
-
-    @contextlib.contextmanager
-    def _s3(self) -> Iterator[Any]:
-        with contextlib.closing(boto3.client("s3", endpoint_url=self.moto, **_CREDENTIALS)) as client:
-            yield client
 
 
 def _digest(body: Any) -> str:
@@ -104,13 +123,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     aws: Aws
 
     def do_GET(self) -> None:
-        found = re.fullmatch(r"/greengrass/v2/components/(.+)/versions", urllib.parse.unquote(self.path).split("?")[0])
-        self._answer(HTTPStatus.OK, self.aws.versions(found[1])) if found else self._answer(HTTPStatus.NOT_FOUND, {})
+        path, _, query = self.path.partition("?")
+        path = urllib.parse.unquote(path)
+        if found := re.fullmatch(r"/greengrass/v2/components/(.+)/versions", path):
+            self._answer(HTTPStatus.OK, self.aws.versions(found[1]))
+        elif path == "/greengrass/v2/deployments":
+            self._answer(HTTPStatus.OK, self.aws.deployed(urllib.parse.parse_qs(query)))
+        elif found := re.fullmatch(r"/greengrass/v2/deployments/(\d+)", path):
+            self._answer(HTTPStatus.OK, self.aws.deployment(found[1]))
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, {})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/greengrass/v2/createComponentVersion":
             self._answer(*self.aws.create(base64.b64decode(json.loads(body)["inlineRecipe"])))
+        elif self.path == "/greengrass/v2/deployments":
+            self._answer(HTTPStatus.CREATED, self.aws.deploy(json.loads(body)))
         else:
             self._answer(HTTPStatus.NOT_FOUND, {})
 
