@@ -1,5 +1,6 @@
 """The cloud sync component: started by a Greengrass nucleus. With a command, what an operator does with a fleet."""
 
+import itertools
 import os
 import sys
 import threading
@@ -24,6 +25,7 @@ def _component() -> int:
     """Run until SIGTERM; gives the exit code."""
     opened: list[GreengrassBus] = []
     downlinks: list[Downlink] = []
+    rounds = itertools.count()
     thing = os.environ.get(THING_VARIABLE, "unknown")
 
     def open_bus() -> GreengrassBus:
@@ -33,7 +35,7 @@ def _component() -> int:
 
     def work(bus: Bus, configuration: CloudSyncConfiguration, stop: threading.Event) -> None:
         drain = _drain(configuration, opened[0], downlinks[0], thing)
-        run(bus, configuration, stop, uplink=opened[0], thing=thing, drain=drain)
+        run(bus, configuration, stop, uplink=opened[0], thing=thing, drain=drain, soon=next(rounds) > 0)
 
     return run_component(NAME, CloudSyncConfiguration, open_bus, work)
 

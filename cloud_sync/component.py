@@ -10,8 +10,10 @@ from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME, Counter, status_of
 from cloud_sync.drain import Drain
 from cloud_sync.features import Features
+from cloud_sync.index_report import IndexReport
 from cloud_sync.relay import Relay, RelaySettings, Uplink
-from cloud_sync.shadow import Part, Shadow
+from cloud_sync.shadow import Part, Shadow, index_part
+from cloud_sync.updates import Updates
 from components.bus import Bus
 from components.core.errors import MessageError
 from components.core.messages import QUERY_TOPIC, RESULT_TOPIC, STATUS_TOPIC, SearchResult, Status, decode
@@ -37,30 +39,34 @@ def run(
     parts: Mapping[str, Part] = MappingProxyType({}),
     drain: Drain | None = None,
     status_interval_s: float = STATUS_INTERVAL_S,
+    soon: bool = False,
 ) -> None:
     """Until ``stop``: count results, tell the fleet how the device ``thing`` is, tell the device how this component is.
 
-    ``parts`` are those of the device's shadow, by name; ``drain`` sends what waits in the outbox.
+    ``parts`` are those of the device's shadow, by name, beside the index; ``drain`` sends what waits in the outbox.
+    ``soon``: see ``Updates``.
     Embeddings are not even heard unless the configuration asks for ``features``.
     """
     counter, relay = Counter(), Relay(uplink, thing, NAME, _relay_settings(configuration, thing))
     clock = ClockWatch(Clocks())
     bus.subscribe(RESULT_TOPIC, lambda payload: _count(counter, payload))
-    bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, payload))
+    updates = Updates(configuration, soon=soon)
+    bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, updates, payload))
     features = _features(bus, uplink, configuration, thing)
+    if configuration.index.source:
+        parts = {**parts, "index": index_part(lambda: updates.report().to_dict())}
     if drain is not None:
         parts = {**parts, "outbox": Part(read=drain.report, patience_s=3_600.0)}
     shadow = Shadow(uplink, thing, parts, configuration.shadow_interval_s)
+
+    def say() -> Status:
+        return status(counter, relay, features, clock, updates.report(), drain)
+
     works: list[Callable[[], None]] = [
         lambda: relay.run(stop),
         lambda: shadow.run(stop),
-        lambda: report_status(
-            bus,
-            lambda: status(counter, relay, features, clock, drain),
-            stop,
-            min(0.5, status_interval_s),
-            status_interval_s,
-        ),
+        lambda: updates.run(stop),
+        lambda: report_status(bus, say, stop, min(0.5, status_interval_s), status_interval_s),
     ]
     if features is not None:
         works.append(lambda: features.run(stop))
@@ -72,12 +78,18 @@ def run(
 
 
 def status(
-    counter: Counter, relay: Relay, features: Features | None, clock: ClockWatch, drain: Drain | None = None
+    counter: Counter,
+    relay: Relay,
+    features: Features | None,
+    clock: ClockWatch,
+    index: IndexReport,
+    drain: Drain | None = None,
 ) -> Status:
-    """How the component is; being offline is no fault of a device that works offline."""
+    """How the component is; being offline, or without a newer index, is no fault of a device that works offline."""
     more: dict[str, str | int] = {"events": relay.figures.events, "suppressed": relay.figures.suppressed}
     if relay.figures.problem:
         more["offline"] = relay.figures.problem[:200]
+    more |= {f"index_{name}": value for name, value in index.to_dict().items() if value not in (None, "", 0)}
     if features is not None:
         more["features"] = features.sent
     if drain is not None:
@@ -111,8 +123,10 @@ def _count(counter: Counter, payload: bytes) -> None:
         log.warning("%s", error)
 
 
-def _hear(relay: Relay, payload: bytes) -> None:
+def _hear(relay: Relay, updates: Updates, payload: bytes) -> None:
     try:
-        relay.hear(decode(Status, payload))
+        status = decode(Status, payload)
+        updates.hear(status)
+        relay.hear(status)
     except MessageError as error:
         log.warning("%s", error)

@@ -15,6 +15,7 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
+from cloud_sync.index.orders import CHANNEL
 from components.core.errors import (
     FormatError,
     LookalikeError,
@@ -26,7 +27,6 @@ from components.core.errors import (
 from components.core.fields import is_sha256
 from components.core.generations import MAX_MANIFEST_BYTES
 
-CHANNEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 CHANNEL_FIELD = "lookalike-channel"
 """In the targets: so that keys that sign for two channels do not make one pass for the other."""
 MAX_ROOT_BYTES = 64 * 1024

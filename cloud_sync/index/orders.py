@@ -1,11 +1,15 @@
 """What a process that works on the index is told to do, and what it tells."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.core.errors import UnavailableError
 
+LATEST = "latest"
+VERSION = re.compile(r"latest|[1-9][0-9]{0,17}")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 UPDATE, COLLECT, SCRUB = "update", "collect", "scrub"
 _MAX_ROOT_BYTES = 64 * 1024
 

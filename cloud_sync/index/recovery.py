@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from pathlib import Path
 
 from cloud_sync.index.generation_objects import MAX_THUMBNAIL_BYTES, thumbnails
@@ -10,6 +11,8 @@ from components.index_state import IndexState, read_state, write_state
 from components.store import Store
 
 log = logging.getLogger(__name__)
+
+_SCRUBBED = ".scrubbed"
 
 
 def known_state(index_dir: Path) -> IndexState:
@@ -53,3 +56,21 @@ def _found(index_dir: Path) -> IndexState:
         high_water_mark=dict.fromkeys(channels, seqs[-1]) if seqs else {},
         manifests=manifests,
     )
+
+
+def scrub_is_due(index_dir: Path, interval_s: float) -> bool:
+    """Whether all of the index was last read longer than ``interval_s`` ago; a clock that was set back counts, too."""
+    try:
+        ago_s = time.time() - (index_dir / _SCRUBBED).stat().st_mtime
+    except OSError:
+        note_scrub(index_dir)  # a new device has just verified what it fetched
+        return False
+    return not 0 <= ago_s < interval_s
+
+
+def note_scrub(index_dir: Path) -> None:
+    """All of the index has been read now."""
+    try:
+        (index_dir / _SCRUBBED).touch()
+    except OSError as error:
+        log.debug("That the index was read cannot be noted: %s.", error.strerror)

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.garbage import collect
 from cloud_sync.index.generation_objects import GUESSED_THUMBNAIL_BYTES, STAGED, Wanted, named, pictured
 from cloud_sync.index.lock import locked
-from cloud_sync.index.orders import Orders, Outcome
+from cloud_sync.index.orders import LATEST, Orders, Outcome
 from cloud_sync.index.pace import Pace
 from cloud_sync.index.probing import probe_generation
 from cloud_sync.index.recovery import known_state
@@ -24,9 +23,6 @@ from components.index_state import IndexState, write_state
 from components.store import Store
 
 log = logging.getLogger(__name__)
-
-LATEST = "latest"
-VERSION = re.compile(r"latest|[1-9][0-9]{0,17}")
 
 Say = Callable[[str, int], None]
 """``say(state, percent)``: how far the pass is."""

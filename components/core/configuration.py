@@ -6,7 +6,7 @@ One nucleus hands over typed values, the other hands over every scalar as a stri
 import dataclasses
 import difflib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from components.core.errors import ConfigurationError
@@ -33,10 +33,20 @@ def setting(
     return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
 
 
-def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
+def all_settings(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    """Every setting of ``cls`` by its name, those of a group as ``group.name``."""
+    for field in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(field.default_factory):
+            yield from all_settings(typing.cast(type[Any], field.default_factory), f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", field
+
+
+def from_mapping(cls: type[T], mapping: Mapping[str, object], prefix: str = "") -> T:
     """Build the configuration ``cls`` from a mapping of names to strings or typed values.
 
-    Raises ConfigurationError that names the key, the value (without passwords) and what is allowed.
+    ``prefix`` is the group's name with a dot. Raises ConfigurationError that names the key, the value (without
+    passwords) and what is allowed.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
     types = typing.get_type_hints(cls)
@@ -47,8 +57,8 @@ def from_mapping(cls: type[T], mapping: Mapping[str, object]) -> T:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known settings: {', '.join(sorted(fields))}."
-            raise ConfigurationError(f"Unknown setting {shown('', key)}; {hint}")
-        values[key] = _coerce(key, value, types[key], fields[key].metadata)
+            raise ConfigurationError(f"Unknown setting {shown('', prefix + key)}; {hint}")
+        values[key] = _coerce(prefix + key, value, types[key], fields[key].metadata)
     try:
         return cls(**values)
     except (ValueError, TypeError, OverflowError) as error:  # a check of one class that met what it did not expect
@@ -65,6 +75,10 @@ def shown(key: str, value: object) -> str:
 
 
 def _coerce(key: str, value: object, kind: type, allowed: Mapping[str, Any]) -> object:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(f"Setting {key!r} is {shown(key, value)}; expected a map of settings.")
+        return from_mapping(kind, value, f"{key}.")
     try:
         result = _COERCIONS[kind](value)
     except (ValueError, TypeError, OverflowError) as error:

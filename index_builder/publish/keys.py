@@ -29,7 +29,8 @@ from securesystemslib.signer import AWSSigner, CryptoSigner, Key, Signer, SSlibK
 from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root
 
-from cloud_sync.trust import CHANNEL, MAX_ROOT_BYTES
+from cloud_sync.index.orders import CHANNEL
+from cloud_sync.trust import MAX_ROOT_BYTES
 from components.core.errors import BadContentError, FormatError, LookalikeError, UnavailableError
 from components.files import write_whole
 

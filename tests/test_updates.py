@@ -1,0 +1,168 @@
+"""The component's updates: a generation is fetched, tried out by the searcher, kept or given back."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.configuration import CloudSyncConfiguration, IndexSettings
+from cloud_sync.index.trial import LEARNS_S, TAKES_S, Trial
+from cloud_sync.updates import Updates
+from components.core.messages import Status
+from components.store import Store
+from tests.nucleus_support import wait_for
+from tests.update_kit import Publisher, passed, state_of
+
+
+def configured(publisher: Publisher, device: Path, **changes: object) -> CloudSyncConfiguration:
+    index = IndexSettings(source=str(publisher.place), trusted_root=publisher.root)
+    fields = {"poll_interval_s": 1.0, "keep_free_mbytes": 0, "trial_s": 1.0, **changes}
+    return CloudSyncConfiguration(index=index, index_dir=str(device), **fields)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def running(configuration: CloudSyncConfiguration) -> Iterator[Updates]:
+    updates, stop = Updates(configuration, soon=True), threading.Event()
+    thread = threading.Thread(target=updates.run, args=(stop,))
+    thread.start()
+    try:
+        yield updates
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def searching(updates: Updates, seq: int, **details: object) -> None:
+    updates.hear(said(seq, **details))
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path / "publisher")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+def test_a_generation_that_serves_well_is_kept_and_older_ones_are_removed(publisher: Publisher, device: Path) -> None:
+    for seq in (1, 2):
+        publisher.offer(seq, 40 + seq, seed=seq)
+        passed(publisher.orders(device))
+    old = Store(device).manifest(1).segments[0].vectors.sha256
+    with running(configured(publisher, device)) as updates:
+
+        def kept(seq: int) -> bool:
+            searching(updates, state_of(device).active or 0)
+            return (updates.report().active, updates.report().state) == (seq, "idle")
+
+        wait_for(lambda: kept(2), "the trial of what was there passes", 30)
+        publisher.offer(3, 50)
+        wait_for(lambda: kept(3), "the newest is kept", 30)
+        report = updates.report()
+        wait_for(lambda: Store(device).seqs() == (2, 3), "the oldest is removed")
+    assert (report.previous, report.reason, report.desired, report.channel) == (2, "", "latest", "stable")
+    assert report.model == Store(device).manifest(3).model.digest
+    assert not Store(device).object_path(old).exists()
+    assert not state_of(device).trial
+
+
+def test_a_generation_that_the_searcher_gives_up_is_given_back_and_not_tried_again(
+    publisher: Publisher, device: Path
+) -> None:
+    publisher.offer(1)
+    with running(configured(publisher, device)) as updates:
+
+        def reached(state: str, **details: object) -> bool:
+            searching(updates, 1, **details)
+            return updates.report().state == state
+
+        wait_for(lambda: reached("idle") and updates.report().active == 1, "the first is kept", 30)
+        publisher.offer(2, 41)
+        wait_for(lambda: reached("trial"), "the second is on trial", 30)
+        wait_for(lambda: reached("rolled_back", given_up=2), "it went back", 10)
+        assert "ended again and again" in updates.report().reason
+        searching(updates, 1)
+        time.sleep(3)
+        report = updates.report()
+    assert (report.active, report.state) == (1, "rolled_back"), "the next polls do not try it again"
+    assert Store(device).active() == 1
+    assert Store(device).seqs() == (1,)
+
+
+def test_without_a_source_nothing_is_asked_and_a_trial_of_an_import_is_watched(
+    publisher: Publisher, device: Path
+) -> None:
+    publisher.offer(1)
+    configuration = CloudSyncConfiguration(index_dir=str(device), poll_interval_s=1.0, trial_s=1.0)
+    with running(configuration) as updates:
+        time.sleep(2.5)
+        assert updates.report().to_dict() == {
+            **dict.fromkeys(("active", "previous", "staged")),
+            **dict.fromkeys(("reason", "model", "channel", "desired"), ""),
+            "state": "off",
+            "progress": 0,
+        }
+        assert not device.exists()
+        passed(publisher.orders(device))
+        wait_for(lambda: (searching(updates, 1), not state_of(device).trial)[1], "it is confirmed", 20)
+    assert updates.report().state == "off"
+
+
+def test_a_trial_is_passed_by_serving_well_for_its_time() -> None:
+    trial = Trial(7, 100.0, 60.0, searcher_runs=True)
+    trial.hear(said(6), 101.0)
+    assert (trial.passed(102.0), trial.failure(102.0)) == (False, "")
+    for second in range(105, 166, 5):
+        trial.hear(said(7), float(second))
+    assert not trial.passed(164.0)
+    assert trial.passed(165.0)
+
+
+def test_a_searcher_that_stays_with_the_old_one_or_falls_silent_fails_the_trial() -> None:
+    stays = Trial(7, 100.0, 60.0, searcher_runs=True)
+    for second in range(100, 125, 5):
+        stays.hear(said(6, "It is damaged."), float(second))
+    assert stays.failure(119.0) == ""
+    assert stays.failure(124.0) == f"The searcher did not use generation 7 within {TAKES_S:g} s: It is damaged."
+    silent = Trial(7, 100.0, 60.0, searcher_runs=True)
+    silent.hear(said(7), 103.0)
+    assert silent.failure(120.0) == ""
+    assert "did not use generation 7" in silent.failure(124.0)
+    assert not silent.passed(300.0)
+
+
+def test_where_no_searcher_runs_nobody_judges() -> None:
+    trial = Trial(7, 100.0, 60.0)
+    assert (trial.failure(10_000.0), trial.passed(10_000.0)) == ("", False)
+
+
+def test_a_model_that_the_camera_does_not_get_fails_the_trial() -> None:
+    for concerns, patience_s in (("", LEARNS_S), ("model", TAKES_S)):
+        trial = Trial(7, 100.0, 10.0, searcher_runs=True)
+        trial.hear(Status.of("featurizer", "No.", details={"concerns": concerns}), 100.0)
+        for second in range(100, 100 + int(patience_s) + 6, 5):
+            trial.hear(said(7, mismatch=True), float(second))
+        assert trial.failure(100.0 + patience_s) == ""
+        assert not trial.passed(100.0 + patience_s)
+        assert "another model" in trial.failure(101.0 + patience_s)
+    trial.hear(said(7), 130.0)
+    assert trial.passed(131.0)
+
+
+def test_a_searcher_that_never_settles_fails_the_trial() -> None:
+    trial, second = Trial(7, 0.0, 60.0, searcher_runs=True), 0.0
+    while not trial.failure(second):
+        trial.hear(said(7 if second % 40 < 30 else 6), second)
+        second += 5.0
+        assert second < 1_000
+    assert "was never well" in trial.failure(second)
+
+
+def said(seq: int, reason: str = "", **details: object) -> Status:
+    return Status.of("searcher", reason, details={"generation": seq, **details})  # type: ignore[dict-item]
