@@ -14,10 +14,10 @@ from components.core.decisions import Thresholds, decide, with_probabilities
 from components.core.errors import BadContentError, LookalikeError
 from components.core.messages import MAX_K, Match
 from components.core.segments import Vectors
-from components.featurizer.active_model import load_model_of
 from components.featurizer.decode import decode_picture
 from components.featurizer.embedder import Embedder
 from components.featurizer.frame import Image
+from components.featurizer.generation_model import load_model_of
 from components.featurizer.model import Model
 from components.featurizer.sources.labels import Photo, list_photos, read_photo_list
 from components.searcher.index import Index

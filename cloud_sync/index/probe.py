@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cloud_sync.index.generation_objects import MAX_THUMBNAIL_BYTES, STAGED, thumbnails
 from components.core.errors import BadContentError, FormatError, LookalikeError
-from components.featurizer.active_model import load_model_of
+from components.featurizer.generation_model import load_model_of
 from components.searcher.golden_check import check_golden
 from components.searcher.snapshot import Snapshot, load_snapshot
 from components.store import Store

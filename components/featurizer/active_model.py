@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from components.core.errors import LookalikeError, ModelMismatchError
+from components.core.errors import LookalikeError
 from components.core.generations import Manifest
-from components.featurizer.model import Model, load_model
+from components.featurizer.generation_model import load_model_of
+from components.featurizer.model import Model
 from components.featurizer.pipeline import Embeds
 from components.pauses import GrowingPause
 from components.store import Store
@@ -97,17 +98,3 @@ class ActiveModel(Generic[E]):
         if before is not None:
             before.close()
         log.info("Model %s (%s) is in use.", manifest.model.name, manifest.model.digest[:12])
-
-
-def load_model_of(store: Store, manifest: Manifest) -> Model:
-    """The model that a generation brings; raises UnavailableError, FormatError or ModelMismatchError."""
-    xml, weights, description = (
-        store.read_ref(manifest.model.file(name)) for name in ("model.xml", "model.bin", "model.json")
-    )
-    model = load_model(xml, weights, description)
-    if model.digest != manifest.model.digest:
-        raise ModelMismatchError(
-            f"Index generation {manifest.seq} names model {manifest.model.digest[:12]}, but holds {model.digest[:12]}: "
-            "build or fetch it again."
-        )
-    return model

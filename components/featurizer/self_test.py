@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from components.core.errors import FormatError, LookalikeError, ModelMismatchError, UnavailableError
-from components.featurizer.active_model import load_model_of
 from components.featurizer.configuration import FeaturizerConfiguration
 from components.featurizer.embedder import DEVICES, Embedder
+from components.featurizer.generation_model import load_model_of
 from components.featurizer.model import Model, read_model_dir
 from components.featurizer.qualification import MIN_COSINE, PICTURES, Vectors, pictures, qualify
 from components.files import write_whole
