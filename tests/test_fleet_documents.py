@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from cloud_sync.configuration import CloudSyncConfiguration  # noqa: E402
-from components.core.configuration import from_mapping  # noqa: E402
+from components.core.configuration import all_settings, from_mapping  # noqa: E402
 from components.core.items import DEFAULT_LANGUAGE  # noqa: E402
 from components.featurizer.configuration import FeaturizerConfiguration  # noqa: E402
 from components.nucleus.recipe import load_recipes  # noqa: E402
@@ -66,15 +66,16 @@ def document(name: str) -> Any:
 def settings_text() -> str:
     """The settings of every component, as its class has them."""
     return "\n\n".join(
-        f"### {name}\n\n| key | default | takes | |\n|---|---|---|---|\n" + "\n".join(map(row, dataclasses.fields(cls)))
+        f"### {name}\n\n| key | default | takes | |\n|---|---|---|---|\n"
+        + "\n".join(row(*setting) for setting in all_settings(cls))
         for name, cls in CONFIGURATIONS.items()
     )
 
 
-def row(field: dataclasses.Field[Any]) -> str:
+def row(name: str, field: dataclasses.Field[Any]) -> str:
     default = str(field.default).lower() if isinstance(field.default, bool) else field.default
     shown = "(empty)" if default == "" else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-    return f"| `{field.name}` | {shown} | {takes(field)} | {prose(field.metadata['help'])} |"
+    return f"| `{name}` | {shown} | {takes(field)} | {prose(field.metadata['help'])} |"
 
 
 def prose(text: str) -> str:
@@ -131,8 +132,8 @@ def test_tables_say_what_classes_and_recipes_say() -> None:
 def test_every_setting_of_every_component_is_in_the_table() -> None:
     page = (DOCS / "greengrass.md").read_text()
     for cls in CONFIGURATIONS.values():
-        for field in dataclasses.fields(cls):
-            assert f"\n| `{field.name}` | " in page
+        for name, _ in all_settings(cls):
+            assert f"\n| `{name}` | " in page
 
 
 # -- the deployments --------------------------------------------------------------------------------------------------

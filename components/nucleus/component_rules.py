@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core import messages
-from components.core.configuration import from_mapping
+from components.core.configuration import all_settings, from_mapping
 from components.core.errors import ConfigurationError
 from components.nucleus.access import MQTT, PUBSUB
 from components.nucleus.limits import LIMITS, as_recipe_values
@@ -77,7 +77,7 @@ def setting_problems(configuration: Mapping[str, Any], settings: type[Any]) -> I
 
     Every setting must be there, so that the console shows it, with the default of the class.
     """
-    lacking = {field.name for field in dataclasses.fields(settings)} - set(configuration)
+    lacking = {name for name, _ in all_settings(settings)} - set(_names(configuration))
     for name in sorted(lacking):
         yield f"DefaultConfiguration lacks the setting {name!r}."
     for limits in LIMITS.values():
@@ -88,6 +88,14 @@ def setting_problems(configuration: Mapping[str, Any], settings: type[Any]) -> I
             continue
         for name, value in _differing(parsed, settings()):
             yield f"DefaultConfiguration has another {name!r} than the component's own default, {value!r}."
+
+
+def _names(configuration: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in configuration.items():
+        if isinstance(value, Mapping) and name != "accessControl":
+            yield from _names(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def _differing(parsed: Any, own: Any) -> Iterator[tuple[str, object]]:
