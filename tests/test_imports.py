@@ -27,8 +27,8 @@ MAY_IMPORT = {
 """The builder and the device share one implementation, a generation is tried by what will use it, the demo joins all of
 them; nobody else imports a component."""
 ONLY_IN = {
-    "awsiot": ("components.greengrass.link",),
-    "awscrt": ("components.greengrass.link",),
+    "awsiot": ("components.greengrass.link", "components.nucleus.broker"),
+    "awscrt": ("components.greengrass.link", "components.nucleus.broker"),
     "annoy": ("components.searcher.annoy_index",),
     "boto3": ("cloud_sync", "index_builder.publish.s3_place"),
     "flask": ("dashboard",),

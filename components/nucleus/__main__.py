@@ -10,6 +10,7 @@ import yaml
 
 from components.core.errors import ConfigurationError, LookalikeError
 from components.lifecycle import stop_at_signal
+from components.nucleus.broker import Endpoint
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
@@ -54,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, metavar="N", help="stop after N seconds")
     add("--offline", action="store_true", help="AWS IoT Core cannot be reached")
     add("--iot-core-log", type=Path, metavar="FILE", help="write what goes to AWS IoT Core here, as JSON lines")
+    add("--broker", metavar="HOST:PORT", help="an MQTT broker with TLS that plays AWS IoT Core")
+    add("--certificates", type=Path, metavar="DIR", help="for it: ca.pem, device.pem and device.key of this device")
     add("--verbose", action="store_true", help="show what the components print")
     return parser
 
@@ -76,7 +79,19 @@ def _deployment(arguments: argparse.Namespace) -> Deployment:
         only=tuple(arguments.only),
         online=not arguments.offline,
         iot_core_log=arguments.iot_core_log,
+        broker=_broker(arguments.broker, arguments.certificates) if arguments.broker else None,
     )
+
+
+def _broker(address: str, certificates: Path | None) -> Endpoint:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit() and certificates is not None):
+        raise ConfigurationError(f"--broker {address!r} must be of the form HOST:PORT, with --certificates beside it.")
+    ca, certificate, key = (certificates / name for name in ("ca.pem", "device.pem", "device.key"))
+    missing = [file.name for file in (ca, certificate, key) if not file.is_file()]
+    if missing:
+        raise ConfigurationError(f"--certificates {certificates} lacks {', '.join(missing)}.")
+    return Endpoint(host=host, port=int(port), ca=ca, certificate=certificate, key=key)
 
 
 def _setting(text: str) -> tuple[str, str, str]:

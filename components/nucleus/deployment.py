@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import ConfigurationError
+from components.nucleus.broker import Endpoint
 from components.nucleus.limits import LIMITS, Limits, as_recipe_values
 from components.nucleus.recipe import Recipe, load_recipes
 from components.nucleus.settings_store import merged
@@ -40,6 +41,8 @@ class Deployment:
     """The components to start (full or short names); all without any."""
     online: bool = True
     iot_core_log: Path | None = None
+    broker: Endpoint | None = None
+    """What plays AWS IoT Core; without one, what is sent goes to the device's own subscribers."""
     stop_grace_s: float = STOP_GRACE_S
     """From SIGTERM to SIGKILL."""
     thing_name: str = "lookalike-laptop"

@@ -1,19 +1,21 @@
 """The stand-in nucleus as a library: ``with Nucleus(deployment) as nucleus: ...``."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from components.core.errors import ConfigurationError, UnavailableError
 from components.nucleus.access import Access, FullAccess
+from components.nucleus.broker import MqttBroker
 from components.nucleus.deployment import (
     Deployment,
     Places,
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 # Beyond the time that its components get to stop.
 _PATIENCE_S = 10.0
 _MAX_SOCKET_PATH = 107
+_SPOOL_S = 0.5
 
 R = TypeVar("R")
 
@@ -212,17 +215,46 @@ class Nucleus:
         self._components = {program.name: Supervised(program, self._console) for program in programs}
         keeping = [asyncio.create_task(component.keep()) for component in self._components.values()]
         self._started.set()
-        await self._end.wait()
-        await stop_all(self._components.values(), self._deployment.stop_grace_s)
+        with self._cloud():
+            await self._end.wait()
+            await stop_all(self._components.values(), self._deployment.stop_grace_s)
         await asyncio.gather(*keeping)
         await listener.close()
         for component in self._components.values():
             component.close()
         self.socket.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def _cloud(self) -> Iterator[None]:
+        """Inside the block there is a connection to the broker that plays AWS IoT Core, where there is such a one."""
+        loop, endpoint = asyncio.get_running_loop(), self._deployment.broker
+        if endpoint is None:
+            yield
+            return
+
+        def received(topic: str, payload: bytes) -> None:
+            with contextlib.suppress(RuntimeError):  # the nucleus is about to end
+                loop.call_soon_threadsafe(self._iot_core.deliver, topic, payload)
+
+        broker = MqttBroker(endpoint, self._deployment.thing_name, received)
+        self._iot_core.broker = broker
+        spooling = loop.create_task(_every(_SPOOL_S, self._iot_core.send_spooled))
+        try:
+            yield
+        finally:
+            spooling.cancel()
+            self._iot_core.broker = None
+            broker.close()
+
     def _report(self, component: str, state: str) -> None:
         if component in self._components:
             self._components[component].report(state)
+
+
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        work()
 
 
 def _answers(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.nucleus.access import MQTT, PUBSUB, topic_matches
+from components.nucleus.broker import Broker
 from components.nucleus.errors import DropConnectionError, RpcError, invalid, unauthorized
 from components.nucleus.ipc import Operation, Stream
 from components.nucleus.limits import Limits, json_is_lost
@@ -96,12 +97,16 @@ class LocalTopics:
 
 
 class IotCore:
-    """The way to AWS IoT Core: messages go to ``log`` (JSON lines) and to the device's own subscribers."""
+    """The way to AWS IoT Core: messages go to ``log`` (JSON lines), and to the ``broker`` that plays it.
+
+    Without a broker they go to the device's own subscribers.
+    """
 
     def __init__(self, limits: Limits, online: bool, log: Path | None) -> None:
         self._limits = limits
         self._log = log
-        self.online = online
+        self._plugged_in = online
+        self.broker: Broker | None = None
         self._subscriptions: list[_Subscription] = []
         self._spool: list[dict[str, Any]] = []
 
@@ -110,7 +115,7 @@ class IotCore:
         topic = _text(request, "topicName")
         _demand(stream, MQTT, "aws.greengrass#PublishToIoTCore", topic)
         message = {"topic": topic, "payload": _base64(request.get("payload", "")), "qos": str(request.get("qos", "0"))}
-        if self.online:
+        if self._is_online:
             self._pass_on(message)
         elif self._limits.spools_when_offline:
             self._spool = [*self._spool, message][-_MAX_SPOOLED:]
@@ -125,21 +130,43 @@ class IotCore:
         subscription = _Subscription(stream, topic)
         self._subscriptions.append(subscription)
         stream.on_close = lambda: self._subscriptions.remove(subscription)
+        if self.broker is not None:
+            self.broker.subscribe(topic)
         stream.send("SubscribeToIoTCoreResponse", b"{}")
 
     def go_online(self, online: bool) -> None:
         """Plug the network in or out; what was spooled goes out."""
-        self.online = online
-        spool, self._spool = (self._spool, []) if online else ([], self._spool)
-        for message in spool:
-            self._pass_on(message)
+        self._plugged_in = online
+        self.send_spooled()
+
+    def send_spooled(self) -> None:
+        """Send what waited, where that is possible now."""
+        if self._is_online:
+            spool, self._spool = self._spool, []
+            for message in spool:
+                self._pass_on(message)
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        """A message came from the broker."""
+        if self._plugged_in:
+            self._deliver(topic, base64.b64encode(payload).decode("ascii"))
+
+    @property
+    def _is_online(self) -> bool:
+        return self._plugged_in and (self.broker is None or self.broker.connected)
 
     def _pass_on(self, message: Mapping[str, Any]) -> None:
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"at": time.time(), **message}) + "\n")
-        event = {"message": {"topicName": message["topic"], "payload": message["payload"]}}
-        for subscription in [s for s in self._subscriptions if topic_matches(s.topic, message["topic"])]:
+        if self.broker is None:
+            self._deliver(message["topic"], message["payload"])
+        else:
+            self.broker.publish(message["topic"], base64.b64decode(message["payload"]), int(message["qos"]))
+
+    def _deliver(self, topic: str, payload: str) -> None:
+        event = {"message": {"topicName": topic, "payload": payload}}
+        for subscription in [s for s in self._subscriptions if topic_matches(s.topic, topic)]:
             subscription.stream.send("IoTCoreMessage", json.dumps(event).encode())
 
 
