@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from components.core.generations import SearchSettings
+from components.index_state import IndexState, write_state
 from components.searcher.activation import Activation
 from components.searcher.annoy_index import AnnoyBuild, cache_path, open_cached
 from components.searcher.searcher import Searcher
+from components.searcher.starts import SETTLES_S, Starts
 from components.store import Store
 from tests.generations import flip_byte, items, make_store, query, unit_vectors, write_generation
 
@@ -158,7 +160,7 @@ def lose_a_segment(store: Store, seq: int) -> None:
 
 def publish_a_future_format(store: Store, seq: int) -> None:
     path = store.index_dir / "generations" / f"{seq}.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    path.write_text(path.read_text().replace('"format":2', '"format":3'))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def publish_a_future_format(store: Store, seq: int) -> None:
         (damage_projection, "is damaged"),
         (damage_manifest, "is damaged"),
         (lose_a_segment, "is missing"),
-        (publish_a_future_format, "format 2; this version reads 1: update it"),
+        (publish_a_future_format, "format 3; this version reads 2: update it"),
     ],
 )
 def test_a_damaged_generation_is_refused_and_the_one_before_goes_on(
@@ -326,6 +328,71 @@ def test_an_older_annoy_file_that_cannot_be_removed_is_no_problem(tmp_path: Path
     (tmp_path / "annoy" / "older.ann").mkdir(parents=True)  # stands for a disk that became read-only: no unlink
     step_until(activation, lambda: backend(searcher) == "annoy")
     assert (activation.problem, activation.step(), activation.problem) == ("", True, "")
+
+
+def test_at_its_start_a_searcher_goes_on_with_the_previous_generation_where_the_active_one_is_damaged(
+    tmp_path: Path,
+) -> None:
+    store, _ = make_store(tmp_path)
+    write_generation(store, unit_vectors(150, seed=5), items(150), seq=2)
+    write_state(tmp_path, IndexState(active=2, previous=1))
+    damage_vectors(store, 2)
+    searcher = Searcher()
+    activation = Activation(store, searcher, annoy=False)
+    assert not activation.step()
+    assert in_use(searcher) == 1
+    assert "generation 2 cannot be used" in activation.problem
+    flip_byte(store.object_path(store.manifest(2).segments[0].vectors.sha256), 1000)  # what repairs it
+    assert activation.step()
+    assert (in_use(searcher), activation.problem) == (2, "")
+    damage_vectors(store, 1)
+    damage_vectors(store, 2)
+    nothing = Searcher()
+    activation = Activation(store, nothing, annoy=False)
+    assert not activation.step()
+    assert (in_use(nothing), "cannot be used" in activation.problem) == (0, True)
+
+
+def test_a_generation_that_ends_the_searcher_twice_is_given_up_for_the_previous_one(tmp_path: Path) -> None:
+    store, _ = make_store(tmp_path / "index")
+    write_generation(store, unit_vectors(150, seed=5), items(150), seq=2)
+    write_state(tmp_path / "index", IndexState(active=2, previous=1, trial=True))
+    now_s, file = [0.0], tmp_path / "state" / "starts.json"
+
+    def started() -> tuple[Searcher, Activation]:
+        searcher = Searcher()
+        activation = Activation(store, searcher, annoy=False, starts=Starts(file, lambda: now_s[0]))
+        activation.step()
+        return searcher, activation
+
+    for _ in range(2):
+        assert in_use(started()[0]) == 2  # and then this process ends
+    searcher, activation = started()
+    assert (in_use(searcher), activation.given_up) == (1, 2)
+    assert activation.problem == "generation 2 ended this program again and again"
+    assert activation.step(), "there is nothing that trying again would mend"
+    assert in_use(searcher) == 1
+    write_state(tmp_path / "index", IndexState(active=1))
+    activation.step()
+    assert (activation.given_up, activation.problem) == (None, "")
+
+
+def test_a_generation_with_which_a_searcher_lived_for_a_while_is_not_given_up(tmp_path: Path) -> None:
+    store, _ = make_store(tmp_path / "index")
+    now_s, file = [0.0], tmp_path / "starts.json"
+    for _ in range(3):
+        starts = Starts(file, lambda: now_s[0])
+        assert not starts.given_up(1)
+        Activation(store, Searcher(), annoy=False, starts=starts).step()
+        now_s[0] += SETTLES_S
+        starts.look((1,))
+    for _ in range(3):
+        starts = Starts(file)
+        assert not starts.given_up(1)
+        starts.begin(1)
+        starts.look((1,), ends=True)
+    file.write_bytes(b"torn")
+    assert not Starts(file).given_up(1)
 
 
 def test_annoy_is_reproducible(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from components.searcher.recent import Recent
 from components.searcher.recorder import Recorder
 from components.searcher.searcher import Searcher
 from components.searcher.service import COMPONENT, answer_queries, receive, status
+from components.searcher.starts import Starts
 from components.searcher.taught_layer import layered
 from components.searcher.taught_upstream import TaughtUpstream
 from components.searcher.teaching import Teaching
@@ -30,7 +31,8 @@ from components.taught_store import TaughtStore
 
 def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -> None:
     """Until ``stop``: answer queries from the newest generation and the items taught at the camera."""
-    means = CameraMeans(Path(configuration.state_dir or "state"))
+    state_dir = Path(configuration.state_dir or "state")
+    means = CameraMeans(state_dir)
     patience = Patience(frames=configuration.enter_frames, leave_s=configuration.leave_after_s)
     searcher, mailbox, recent, inbox = Searcher(means=means, patience=patience), Mailbox(), Recent(), Inbox()
     store, outbox = TaughtStore(Path(configuration.taught_dir)), _outbox(configuration)
@@ -42,6 +44,7 @@ def run(bus: Bus, configuration: SearcherConfiguration, stop: threading.Event) -
         searcher,
         annoy=configuration.annoy,
         poll_interval_s=configuration.poll_interval_s,
+        starts=Starts(state_dir / "starts.json"),
         layer=lambda bare: layered(
             bare, taught.catalog, means.center(bare.manifest.model.digest, bare.projection.query_mean)
         ),

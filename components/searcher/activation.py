@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from components.searcher.annoy_index import AnnoyBuild, AnnoyCandidates, cache_p
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
 from components.searcher.snapshot import Snapshot, load_snapshot
+from components.searcher.starts import Starts
 from components.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,11 @@ class Activation:
         *,
         annoy: bool = True,
         poll_interval_s: float = 1.0,
+        starts: Starts | None = None,
         layer: Callable[[Snapshot], Snapshot] = lambda bare: bare,
     ) -> None:
         self._store = store
+        self._starts = starts or Starts()
         self._searcher = searcher
         self._layer = layer
         self._bare: Snapshot | None = None
@@ -49,6 +52,8 @@ class Activation:
         self._annoy_files: list[Path] = []
         self._store_problem = ""
         self._annoy_problem = ""
+        self.given_up: int | None = None
+        """The generation that should be in use, but ended this program again and again."""
 
     @property
     def problem(self) -> str:
@@ -75,22 +80,39 @@ class Activation:
                 tried = seq
             stop.wait(self._poll_interval_s)
             wait_s -= self._poll_interval_s
+            self._starts.look(self._store.usable(), ends=stop.is_set())
         if self._build is not None:
             self._build.stop()
 
     def step(self) -> bool:
-        """Activate the newest generation unless it is in use, and Annoy once it is built; False where that failed."""
-        seq = self._store.active()
-        if seq is None:
+        """Activate the generation to use unless it is in use, and Annoy once it is built; False where that failed."""
+        seqs = self._store.usable()
+        if not seqs:
             self._store_problem = f"no index generation in {self._store.index_dir} yet"
             return True
-        activated = self._activate(seq)
+        activated = self._activate_best(seqs)
         return self._bring_in_annoy() and activated
+
+    def _activate_best(self, seqs: Sequence[int]) -> bool:
+        """Activate the first of ``seqs`` that can be; a worse one only where there is none in memory."""
+        self.given_up = seqs[0] if self._starts.given_up(seqs[0]) else None
+        problem = "" if self.given_up is None else f"generation {seqs[0]} ended this program again and again"
+        failed = False
+        for seq in seqs:
+            if self._starts.given_up(seq):
+                continue
+            if self._activate(seq):
+                break
+            problem, failed = problem or self._store_problem, True
+            if self._searcher.index is not None:
+                break
+        self._store_problem = problem and _said(problem, self._store_problem)
+        return not failed
 
     def _activate(self, seq: int) -> bool:
         if seq == self._in_use:
-            self._store_problem = ""
             return True
+        self._starts.begin(seq)
         try:
             snapshot = load_snapshot(self._store, seq)
         except LookalikeError as error:
@@ -98,7 +120,7 @@ class Activation:
             return False
         self._bring_in(snapshot, None)
         self._in_use = seq
-        self._store_problem = self._annoy_problem = ""
+        self._annoy_problem = ""
         log.info("generation %d is active: %d views, exact scan", seq, len(snapshot.alive))
         return True
 
@@ -110,6 +132,7 @@ class Activation:
             candidates = self._candidates(index.snapshot.manifest)
             if candidates is None:
                 return True
+            self._starts.begin(index.snapshot.manifest.seq)
             self._bring_in(self._bare, candidates)
             self._annoy_problem = ""
             log.info("generation %d is searched with Annoy", index.snapshot.manifest.seq)

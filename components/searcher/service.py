@@ -61,8 +61,9 @@ def status(searcher: Searcher, activation: Activation, taught: TaughtItems, reco
     """How the searcher is now."""
     index = searcher.index
     reason = activation.problem or searcher.mismatch or (recorder.problem if recorder is not None else "")
+    given_up: Details = {} if activation.given_up is None else {"given_up": activation.given_up}
     if index is None:
-        return Status.of(COMPONENT, reason or taught.problem, works=False)
+        return Status.of(COMPONENT, reason or taught.problem, works=False, details=given_up)
     manifest = index.snapshot.manifest
     reason = reason or taught.reason(manifest.model.digest)
     details: Details = {
@@ -73,5 +74,8 @@ def status(searcher: Searcher, activation: Activation, taught: TaughtItems, reco
         "taught_items": taught.found(manifest.model.digest),
         "backend": index.backend,
         "model": manifest.model.digest[:12],
+        # What cloud_sync goes by while a generation is on trial.
+        "mismatch": bool(searcher.mismatch),
+        **given_up,
     }
     return Status.of(COMPONENT, reason, details=details)
