@@ -20,6 +20,7 @@ from index_builder.embedding import CatalogEmbedding, Failure, View
 from index_builder.embedding_store import EmbeddingStore
 from index_builder.empty_scenes import empty_scenes
 from index_builder.generation import Made, Naming, write_generation
+from index_builder.increment import Plan, plan_increment, write_increment
 from index_builder.learning.rendering import MOST_VIEWS, CameraViews, Rendering
 from index_builder.next_generation import write_next
 from index_builder.pictures import Pictures
@@ -41,8 +42,18 @@ class BuildOptions:
     """What was taught at cameras, to be taken over."""
     wrong_on_unknown: float | None = None
     """The share of the pictures of unknown items that may be answered; None: as pays."""
+    compact: bool = False
+    """Learn anew, though the last generation could be added to."""
     max_failures: int = 10
     threads: int = os.cpu_count() or 1
+
+    def shaping(self) -> dict[str, object]:
+        """What a generation must have been built with to be added to."""
+        return {
+            "max_dim": self.max_dim,
+            "camera_views": self.camera_views,
+            "wrong_on_unknown": self.wrong_on_unknown,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +63,10 @@ class BuildReport:
     generation: int
     unchanged: bool
     """The same input was built before: nothing was written."""
+    learned: str
+    """Why it was learned anew; "" where it adds to the generation before."""
+    added_views: int
+    removed_views: int
     items: int
     views: int
     failures: int
@@ -80,7 +95,8 @@ def build(
     model = load_model()
     store = Store(options.out)
     embedder = Embedder(model, device="CPU", cache_dir=None, threads=options.threads)
-    views, rendered, failures = _embed(entries, embedder, model, options, store, announce)
+    embedded = _embed(entries, embedder, model, options, store, announce)
+    views, failures = embedded.views, embedded.failures
     _write_failures(options.out / "failures.jsonl", failures)
     if not views:
         first = failures[0]
@@ -94,18 +110,23 @@ def build(
             f"{options.out / 'failures.jsonl'} lists them. No generation was made; what was embedded is kept."
         )
     done = announce("learning and tuning", 1)
-    empty = np.stack(list(embedder.embed_all(empty_scenes(model.preprocessing.size), options.threads)))
-    made = write_generation(
-        views,
-        rendered,
-        empty,
-        model,
-        store,
-        Naming(options.name, options.license),
-        max_dim=options.max_dim,
-        wrong_on_unknown=options.wrong_on_unknown,
-    )
-    report = _publish(made, len(failures), store)
+    naming = Naming(options.name, options.license)
+    if embedded.plan is not None:
+        made = write_increment(embedded.plan, views, embedded.rendered, store, naming)
+    else:
+        empty = np.stack(list(embedder.embed_all(empty_scenes(model.preprocessing.size), options.threads)))
+        made = write_generation(
+            views,
+            embedded.rendered,
+            empty,
+            model,
+            store,
+            naming,
+            max_dim=options.max_dim,
+            wrong_on_unknown=options.wrong_on_unknown,
+            settings=options.shaping(),
+        )
+    report = _publish(made, embedded, store)
     done(1)
     return report
 
@@ -122,6 +143,16 @@ def _require_folder(out: Path) -> None:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Embedded:
+    views: list[View]
+    rendered: CameraViews
+    failures: list[Failure]
+    plan: Plan | None
+    """How to add to the last generation; None: learn anew."""
+    why: str
+
+
 def _embed(
     entries: list[Entry],
     embedder: Embedder,
@@ -129,7 +160,7 @@ def _embed(
     options: BuildOptions,
     store: Store,
     announce: Callable[[str, int], Callable[[int], None]],
-) -> tuple[list[View], CameraViews, list[Failure]]:
+) -> _Embedded:
     work = options.out / "work"
     kept = EmbeddingStore(work / "embeddings.sqlite", model.digest)
     pictures = Pictures(work / "pictures")
@@ -140,21 +171,32 @@ def _embed(
         if options.taught is not None:
             adopted = adopt(options.taught, entries, model.digest, store)
             views, failures = joined(views, adopted.views), failures + adopted.failures
+        plan, why = None, "as was asked"
+        if not options.compact:
+            plan, why = plan_increment(views, store, model.digest, options.shaping())
         rendering = Rendering(pictures, embedder, model.preprocessing.size, kept)
-        return views, rendering.run(views, options.camera_views, options.threads, announce), failures
+        new = views if plan is None else [views[number] for number in plan.to_render]
+        of = None if plan is None else sum(not view.picture.by_camera for view in views)
+        rendered = rendering.run(new, options.camera_views, options.threads, announce, of)
+        return _Embedded(views, rendered, failures, plan, why)
     finally:
         pictures.close()
         kept.close()
 
 
-def _publish(made: Made, failures: int, store: Store) -> BuildReport:
+def _publish(made: Made, embedded: _Embedded, store: Store) -> BuildReport:
+    plan = embedded.plan
+    removed = 0 if plan is None else len(plan.tombstones) - len(plan.base.manifest.tombstones)
     manifest, unchanged = write_next(made.manifest, store)
     return BuildReport(
         generation=manifest.seq,
         unchanged=unchanged,
+        learned=embedded.why,
+        added_views=manifest.views if plan is None else len(plan.added),
+        removed_views=removed,
         items=manifest.items,
         views=manifest.views,
-        failures=failures,
+        failures=len(embedded.failures),
         dim=manifest.dim,
         recall_at_10=made.recall_at_10,
         held_out_hit_rate_at_1=made.held_out_hit_rate_at_1,

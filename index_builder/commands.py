@@ -44,6 +44,9 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         "--taught", type=Path, metavar="FILE", help="take over what `python -m components.searcher taught export` wrote"
     )
     add_wrong_on_unknown(parser)
+    parser.add_argument(
+        "--compact", action="store_true", help="learn anew, though little has changed (devices fetch all vectors again)"
+    )
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     _add_json(parser)
@@ -60,6 +63,7 @@ def run_build(args: argparse.Namespace) -> int:
         camera_views=args.camera_views,
         taught=args.taught,
         wrong_on_unknown=args.wrong_on_unknown,
+        compact=args.compact,
         max_failures=args.max_failures,
         threads=max(1, args.threads),
     )

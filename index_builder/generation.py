@@ -1,12 +1,13 @@
 """Writes what a build learned as the objects of a generation; its manifest is left to be published."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from components.core.generations import Manifest, ModelRef, ObjectRef, SegmentRef
 from components.core.golden import Golden, encode_golden
-from components.core.items import Item, Row, encode_rows
+from components.core.items import Row, encode_rows
 from components.core.projection import encode_projection
 from components.core.segments import Segment, Vectors, encode_segment
 from components.featurizer.model import Model, describe
@@ -17,7 +18,9 @@ from index_builder.golden import Searchable, choose_golden
 from index_builder.learning.learn import Learned, learn
 from index_builder.learning.material import Domain, Material
 from index_builder.learning.rendering import CameraViews
+from index_builder.lineage import Lineage, write_lineage
 from index_builder.tuning import tune
+from index_builder.wanted import Wanted, wanted_of
 
 SEGMENT_VIEWS = 50_000
 
@@ -49,15 +52,19 @@ def write_generation(
     *,
     max_dim: int,
     wrong_on_unknown: float | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Made:
-    """Learn from ``views`` (in catalog order) and write the objects; ``empty`` are raw embeddings of nothing."""
+    """Learn from ``views`` (in catalog order) and write the objects; ``empty`` are raw embeddings of nothing.
+
+    ``settings`` are kept beside it: a build with others does not add to this one.
+    """
     entries = list({view.entry.item_id: view.entry for view in views}.values())
     material = _material(views, rendered, [entry.item_id for entry in entries])
     categories = {n: entry.category for n, entry in enumerate(entries)}
     learned = learn(material, empty, categories, min(max_dim, model.dim), wrong_on_unknown)
-    rows, vectors = _rows(views, learned, material)
-    vectors = vectors.astype("<f2").astype(np.float32)  # as the device will read them
-    settings, recall = tune(vectors)
+    wanted = wanted_of(views)
+    rows, vectors = [one.row(ordinal) for ordinal, one in enumerate(wanted)], _vectors(wanted, learned, views)
+    search, recall = tune(vectors)
     searchable = Searchable(learned.projection, vectors, rows, learned.thresholds.taught_penalty)
     manifest = Manifest(
         seq=0,
@@ -68,12 +75,14 @@ def write_generation(
         dim=learned.projection.dim,
         segments=_write_segments(rows, vectors, store),
         tombstones=(),
-        search=settings,
+        search=search,
         thresholds=learned.thresholds,
         items=len(entries),
         views=len(rows),
         golden=write_golden(choose_golden(*_questions(material, entries), searchable), store),
     )
+    lineage = Lineage(settings or {}, material.means()[1], tuple(one.key for one in wanted))
+    write_lineage(lineage, manifest, store)
     return Made(manifest, recall, learned.hit_rate_at_1)
 
 
@@ -93,19 +102,18 @@ def _material(views: list[View], rendered: CameraViews, item_ids: list[str]) -> 
     )
 
 
-def _rows(views: list[View], learned: Learned, material: Material) -> tuple[list[Row], Vectors]:
-    """A row per picture in catalog order, each item's prototype behind its pictures."""
-    several: list[tuple[int, Vectors]] = []
-    for domain, vectors in (
-        (material.studio, learned.studio),
-        (material.camera, learned.camera),
-        (learned.prototypes, learned.prototypes.embeddings),
-    ):
-        several += zip(domain.items.tolist(), vectors, strict=True)
-    several.sort(key=lambda one: one[0])
-    items, taught = _items(views), set(material.camera.items.tolist())
-    rows = [Row(ordinal, items[item], item in taught) for ordinal, (item, _) in enumerate(several)]
-    return rows, np.stack([vector for _, vector in several])
+def _vectors(wanted: list[Wanted], learned: Learned, views: list[View]) -> Vectors:
+    """A vector for each of ``wanted``, as the device will read it."""
+    by_camera = np.array([view.picture.by_camera for view in views])
+    number = np.where(by_camera, np.cumsum(by_camera), np.cumsum(~by_camera)) - 1
+    prototypes = iter(learned.prototypes.embeddings)  # of the items in the catalog's order, as wanted are
+    found = []
+    for one in wanted:
+        if len(one.views) > 1:
+            found.append(next(prototypes))
+        else:
+            found.append((learned.camera if one.by_camera else learned.studio)[number[one.views[0]]])
+    return np.stack(found).astype("<f2").astype(np.float32)
 
 
 def _questions(material: Material, entries: list[Entry]) -> tuple[Vectors, list[str]]:
@@ -117,28 +125,6 @@ def _questions(material: Material, entries: list[Entry]) -> tuple[Vectors, list[
 def write_golden(golden: Golden | None, store: Store) -> ObjectRef | None:
     """Keep the golden queries, where there are any."""
     return None if golden is None else store.write_object(encode_golden(golden))
-
-
-def _items(views: list[View]) -> list[Item]:
-    """The items in catalog order, each with the thumbnail of its first picture."""
-    first: dict[str, View] = {}
-    for view in views:
-        first.setdefault(view.entry.item_id, view)
-    return [_item(view.entry, view.embedded.thumbnail) for view in first.values()]
-
-
-def _item(entry: Entry, thumbnail: str) -> Item:
-    return Item(
-        item_id=entry.item_id,
-        title=entry.title,
-        category=entry.category,
-        description=entry.description,
-        url=entry.url,
-        price=entry.price,
-        available=entry.available,
-        attributes=entry.attributes,
-        thumbnail=thumbnail,
-    )
 
 
 def _write_segments(rows: list[Row], vectors: Vectors, store: Store) -> tuple[SegmentRef, ...]:

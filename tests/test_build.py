@@ -30,6 +30,7 @@ from components.featurizer.model import Model
 from components.searcher.golden_check import check_golden
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
+from index_builder import increment
 from index_builder.build import BuildOptions, BuildReport, build
 from index_builder.embedding_store import Embedded, EmbeddingStore
 from index_builder.inspection import inspect
@@ -440,3 +441,24 @@ def test_the_golden_queries_find_their_items_on_the_way_of_the_device(
     wrong = store.write_object(encode_golden(Golden(golden.embeddings, golden.item_ids[::-1])))
     with pytest.raises(FormatError, match="does not find what it must: Golden query 0 finds"):
         check_golden(store, dataclasses.replace(snapshot, manifest=dataclasses.replace(manifest, golden=wrong)))
+
+
+def test_a_build_adds_to_the_last_generation_what_is_new_and_takes_away_what_is_gone(
+    copy: tuple[Path, Store, BuildReport], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, store, first = copy
+    assert first.learned == "fewer than 2,000 views"
+    monkeypatch.setattr(increment, "FEWEST_VIEWS", 10)
+    assert made(catalog, store.index_dir, model, license="CC0-1.0").unchanged
+    picture(catalog / "more.png", 99)
+    more = made(catalog, store.index_dir, model, license="CC0-1.0")
+    assert (more.generation, more.learned, more.added_views, more.removed_views, more.items) == (2, "", 1, 0, 21)
+    assert more.segments[:-1] == first.segments
+    (catalog / "item-03.png").unlink()
+    less = made(catalog, store.index_dir, model, license="CC0-1.0")
+    assert (less.generation, less.learned, less.added_views, less.removed_views, less.items) == (3, "", 0, 1, 20)
+    assert less.segments == more.segments
+    inspect(store, 3)
+    anew = made(catalog, store.index_dir, model, license="CC0-1.0", compact=True)
+    assert (anew.generation, anew.learned, anew.items) == (4, "as was asked", 20)
+    assert len(anew.segments) == 1

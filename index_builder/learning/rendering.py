@@ -49,12 +49,23 @@ class Rendering:
         self._kept = kept
 
     def run(
-        self, views: Sequence[View], at_most: int, threads: int, announce: Callable[[str, int], Callable[[int], None]]
+        self,
+        views: Sequence[View],
+        at_most: int,
+        threads: int,
+        announce: Callable[[str, int], Callable[[int], None]],
+        of: int | None = None,
     ) -> CameraViews:
-        """The camera views of those of ``views`` that are studio pictures, ``at_most`` so many of each."""
+        """The camera views of those of ``views`` that are studio pictures, ``at_most`` so many of each.
+
+        ``of`` says how many such pictures the catalog has where ``views`` are only a part of it: they are looked at
+        like the others.
+        """
         studio = [number for number, view in enumerate(views) if not view.picture.by_camera]
-        chosen = studio[:: 1 + (len(studio) - 1) // PICTURES_IN_ALL] if studio else []
-        count = views_per_picture(len(chosen), at_most)
+        of = len(studio) if of is None else of
+        step = 1 + max(0, of - 1) // PICTURES_IN_ALL
+        chosen = studio[::step]
+        count = views_per_picture(-(-of // step), at_most)
         missing = {views[number].embedded.picture: views[number] for number in chosen}
         for digest in [digest for digest in missing if self._kept.get(_key(digest, count - 1)) is not None]:
             del missing[digest]
