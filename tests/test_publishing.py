@@ -383,3 +383,9 @@ def test_a_bucket_that_is_not_there_is_one_sentence(tmp_path: Path, server: str,
     for address in ("", "ftp://x", "s3://"):
         with pytest.raises(LookalikeError, match="give s3://bucket/prefix"), open_place(address):
             pass
+
+
+def test_the_keys_are_their_owners_alone_and_he_can_enter_their_folder(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").glob("*.pem")} == {0o600}

@@ -245,8 +245,10 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    before = os.umask(0o777 & ~mode)
+    before = os.umask(0o077)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # for its owner alone, who may also enter it
+        os.umask(0o777 & ~mode)
         write_whole(path, data, durable=True)
     except OSError as error:
         raise UnavailableError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
