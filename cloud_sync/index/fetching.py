@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "partial"
 _TRIES = 3
+_PROGRESS_BYTES = 64 * 1024
+"""Less than that is no progress: a server that drips must not hold the device for days."""
 _MAX_ETAG = 200
 
 
@@ -82,7 +84,7 @@ class Fetcher:
             except NotThereError:
                 raise
             except UnavailableError as error:
-                tries = 0 if _size(part) > had else tries + 1
+                tries = 0 if _size(part) - had >= _PROGRESS_BYTES else tries + 1
                 if tries >= _TRIES:
                     raise
                 log.info("%s", error)
@@ -96,7 +98,7 @@ class Fetcher:
             offset, etag = 0, ""
         if wanted.exact and offset == wanted.size and offset:
             return
-        deadline = Deadline(self._pace, wanted.size - offset, wanted.path)
+        deadline = Deadline(self._pace, wanted.path)
         with self._source.open(wanted.path, offset, etag) as opened:
             _require_fitting(opened, wanted)
             if opened.offset != offset or not etag:
@@ -109,7 +111,7 @@ class Fetcher:
                     file.write(data)
                     self._on_bytes(len(data))
                     self._pace.took(len(data))
-                    deadline.check()
+                    deadline.took(len(data))
         if _size(part) != opened.size:
             raise UnavailableError(f"{wanted.path} came with {_size(part)} bytes of {opened.size}: it goes on later.")
 

@@ -27,10 +27,10 @@ class Pace:
         """A clock that never jumps."""
         return self._clock()
 
-    def allowed_s(self, size: int) -> float:
-        """How long ``size`` bytes may take."""
-        slowest = min(SLOWEST_BYTES_S, self._limit_bytes_s / 2) if self._limit_bytes_s else SLOWEST_BYTES_S
-        return PATIENCE_S + size / slowest
+    @property
+    def slowest_bytes_s(self) -> float:
+        """What comes slower than that is given up."""
+        return min(SLOWEST_BYTES_S, self._limit_bytes_s / 2) if self._limit_bytes_s else SLOWEST_BYTES_S
 
     def took(self, size: int) -> None:
         """``size`` bytes have come: wait until more may."""
@@ -43,13 +43,17 @@ class Pace:
 
 
 class Deadline:
-    """Raises UnavailableError once ``what`` has taken longer than it may."""
+    """Raises UnavailableError where ``what`` comes too slowly for longer than a minute, however long it may take."""
 
-    def __init__(self, pace: Pace, size: int, what: str) -> None:
-        self._pace, self._what, self._allowed_s = pace, what, pace.allowed_s(size)
-        self._until_s = pace.now_s() + self._allowed_s
+    def __init__(self, pace: Pace, what: str) -> None:
+        self._pace, self._what = pace, what
+        self._until_s, self._came = pace.now_s() + PATIENCE_S, 0
 
-    def check(self) -> None:
-        """To be called again and again."""
-        if self._pace.now_s() > self._until_s:
-            raise UnavailableError(f"{self._what} did not come in {self._allowed_s:.0f} s: it goes on later.")
+    def took(self, size: int) -> None:
+        """``size`` bytes have come."""
+        self._came += size
+        if self._pace.now_s() < self._until_s:
+            return
+        if self._came < PATIENCE_S * self._pace.slowest_bytes_s:
+            raise UnavailableError(f"{self._what} brought {self._came} bytes in {PATIENCE_S:.0f} s: it goes on later.")
+        self._until_s, self._came = self._pace.now_s() + PATIENCE_S, 0

@@ -4,10 +4,12 @@ Each part gives rows of a table: how often something was tried, how often it wen
 wrong with a part of the product broken on purpose, which shows that the part would be missed.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tests.crash_cases import CASES, suffer
+from tests.lies import Told, cut, lie, no_deadline, no_hash, no_resume, several
+from tests.lying_server import LIES
 from tests.mutated_formats import BREAKS, FORMATS, read_damaged
 
 
@@ -48,9 +50,32 @@ def mutations(count: int) -> Iterator[Row]:
         yield Row(f"damaged: {name}", whole.tries, len(whole.problems), BREAKS[name][0], len(broken.problems), said)
 
 
+def lying(rounds: int) -> Iterator[Row]:
+    """Downloads from a server that lies, and one that breaks off again and again."""
+    told = several(lie, list(LIES) * rounds)
+    with no_hash():
+        credulous = several(lie, ["other bytes", "changed meanwhile"])
+    yield _row("lying answers", told, "no hash", credulous)
+    with no_deadline():
+        patient = several(lie, ["slow"])
+    yield _row("of these, one that drips", [one for one in told if one.name == "slow"], "no deadline", patient)
+    breaks = cut(100_000_000, 100)
+    with no_resume():
+        anew = cut(10_000_000, 20)
+    said = f"{breaks.sent / 1e6:.1f} MB moved for 100 MB cut at 100 offsets"
+    yield replace(_row("a download that breaks off", [breaks], "no resuming", [anew]), said=breaks.problem or said)
+
+
+def _row(what: str, told: Sequence[Told], mutant: str, broken: Sequence[Told]) -> Row:
+    bad = [f"{one.name}: {one.problem}" for one in told if one.problem]
+    longest = f"at most {max(one.seconds for one in told):.0f} s"
+    return Row(what, len(told), len(bad), mutant, sum(bool(one.problem) for one in broken), next(iter(bad), longest))
+
+
 PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "crashes": (crashes, 40, "how many disks per operation a power failure leaves behind"),
     "mutations": (mutations, 20_000, "how many damaged files are read"),
+    "lies": (lying, 3, "how often each lie of a server is told"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
 
