@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -68,14 +69,15 @@ class Keys:
         So devices that have the newest root and those that have the one before understand the same metadata. Raises
         UnavailableError where fewer keys are there than the root demands.
         """
-        found, problems = [], []
+        found: list[Signer] = []
+        problems: list[LookalikeError] = []
         for keyid in self.root.roles[role].keyids:
             try:
                 found.append(self._signer(keyid, self.root.keys[keyid]))
             except LookalikeError as error:
-                problems.append(str(error))
+                problems.append(error)
         if len(found) < self.root.roles[role].threshold:
-            raise UnavailableError(problems[0])
+            raise problems[0]
         for before in self.roots[-2:-1]:
             for keyid in set(before.signed.roles[role].keyids) - set(self.root.roles[role].keyids):
                 with suppress(LookalikeError):
@@ -116,7 +118,7 @@ def init(folder: Path, channel: str, uris: dict[str, Sequence[str]], root_thresh
 def rotate(keys: Keys, purpose: str, uris: Sequence[str]) -> Keys:
     """Give new keys to one of SIGNS_FOR, under a new root that the old root's keys and the new one's sign."""
     old = keys.signers("root")
-    root = Root.from_dict(keys.root.to_dict())
+    root = deepcopy(keys.root)
     root.version += 1
     root.expires = expiry(ROOT_LIFE)
     for role in SIGNS_FOR[purpose]:
@@ -182,7 +184,7 @@ def _asking_kms(what: str) -> Iterator[None]:
         reason = error.__cause__ or error
         raise UnavailableError(
             f"{what} cannot be used ({reason}): it must be an asymmetric key for signing (ECC_NIST_P256), and you need "
-            "kms:GetPublicKey and kms:Sign, credentials and AWS_REGION."
+            "kms:GetPublicKey and kms:Sign, credentials and AWS_DEFAULT_REGION."
         ) from error
 
 

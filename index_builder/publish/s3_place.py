@@ -33,7 +33,9 @@ def s3_place(address: str, endpoint_url: str = "") -> Iterator["S3Place"]:
     try:
         client = boto3.client("s3", endpoint_url=endpoint_url or None, config=_CONFIG)
     except (BotoCoreError, ValueError) as error:
-        raise UnavailableError(f"S3 cannot be used ({error}): look at AWS_REGION and your credentials.") from error
+        raise UnavailableError(
+            f"S3 cannot be used ({error}): look at AWS_DEFAULT_REGION and your credentials."
+        ) from error
     with contextlib.closing(client):
         yield S3Place(client, bucket, prefix.strip("/"))
 
@@ -106,7 +108,7 @@ class S3Place:
                 raise TakenError(where) from error
             raise UnavailableError(
                 f"{where} cannot be used ({code}): look at the name of the bucket, at your permissions (s3:GetObject, "
-                "s3:PutObject, s3:ListBucket) and at AWS_REGION."
+                "s3:PutObject, s3:ListBucket) and at AWS_DEFAULT_REGION."
             ) from error
         except BotoCoreError as error:
             raise UnavailableError(f"{where} cannot be reached ({error}): publish again.") from error
