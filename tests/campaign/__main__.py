@@ -1,4 +1,4 @@
-"""``python -m tests.campaign``: faults, signals, taught items, updates; exit code 1 where anything failed."""
+"""``python -m tests.campaign``: faults, signals, taught items, updates, outbox; exit code 1 where anything failed."""
 
 import argparse
 import signal
@@ -10,13 +10,15 @@ from pathlib import Path
 from components.core.errors import LookalikeError
 from components.core.figures import percentile
 from index_builder.demo_catalog import write_demo_catalog
+from tests.campaign import outbox, updates
 from tests.campaign.device import ITEMS, Failure, device
 from tests.campaign.faults import FAULTS
 from tests.campaign.rounds import Outcome, suffer
 from tests.campaign.signals import End, check_the_index, load, strike
 from tests.campaign.taught import summary, survive
-from tests.campaign.updates import HEAD, PARTS, line
+from tests.campaign.updates import HEAD, line
 
+PARTS = {**updates.PARTS, **outbox.PARTS}
 TAUGHT_UPDATES, TAUGHT_KILLS = 20, 20
 
 
@@ -38,7 +40,7 @@ def main() -> int:
             failed += _signals(folder / "signals", catalog, arguments.signals) if arguments.signals else 0
             if arguments.taught:
                 _taught(folder / "taught", arguments.taught)
-            failed += _updates({name: getattr(arguments, name) for name in PARTS})
+            failed += _updates({name: getattr(arguments, name.replace("-", "_")) for name in PARTS})
         except (Failure, LookalikeError) as failure:
             print(f"FAILED: {failure}", flush=True)
             return 1
