@@ -1,10 +1,11 @@
-"""The cloud sync component: started by a Greengrass nucleus. With a command, what an operator does with a fleet."""
+"""The cloud sync component: started by a Greengrass nucleus. With a command, what an operator does."""
 
 import itertools
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from cloud_sync.component import run
@@ -52,7 +53,17 @@ def _fleet(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"cost": _cost, "fleet": _fleet}
+def _index(name: str, arguments: Sequence[str]) -> int:
+    from cloud_sync.index import cli
+
+    return {"import": cli.bring, "status": cli.status, "rollback": cli.rollback, "scrub": cli.scrub}[name](arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "cost": _cost,
+    "fleet": _fleet,
+    **{name: partial(_index, name) for name in ("import", "status", "rollback", "scrub")},
+}
 """What a person starts. Each imports its own modules, which a component on a device does not need."""
 
 

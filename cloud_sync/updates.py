@@ -15,6 +15,7 @@ from cloud_sync.index.window import Window
 from cloud_sync.index.worker import work
 from cloud_sync.index_report import IndexReport
 from cloud_sync.schedule import Schedule
+from cloud_sync.status_event import EARLIEST_WALL_S
 from components.core.errors import LookalikeError
 from components.core.messages import Status
 from components.index_state import IndexState, read_state
@@ -83,6 +84,7 @@ class Updates:
             progress=0 if step is None else step.progress,
             channel=self._wished.channel if self._wished.source else state.channel,
             desired=self._wished.version if self._wished.source else "",
+            since_s=self._since_s(state.active),
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -171,12 +173,19 @@ class Updates:
             self._work(COLLECT, stop)
 
     def _go_back(self, seq: int, reason: str) -> None:
-        roll_back(self._index_dir, seq, reason, self._wished.version)
+        roll_back(self._index_dir, seq, reason)
         self._trial, self._state = None, read_state(self._index_dir)
         self._outcome = Outcome("rolled_back", reason)
 
     def _given_up(self) -> object:
         return None if self._searcher is None else self._searcher[1].details.get("given_up")
+
+    def _since_s(self, seq: int | None) -> int | None:
+        try:
+            changed_s = 0.0 if seq is None else self._store.manifest_path(seq).stat().st_mtime
+        except OSError:
+            return None
+        return int(changed_s) if changed_s > EARLIEST_WALL_S else None
 
     def _model_of(self, seq: int | None) -> str:
         if self._model[0] != seq:

@@ -44,7 +44,9 @@ class IndexState:
     trial: bool = False
     """Whether the active one still has to prove itself."""
     channel: str = ""
-    """Where the active one came from."""
+    """Where the active one came from ..."""
+    desired: str = ""
+    """... and the version that was asked for then."""
     high_water_mark: Mapping[str, int] = field(default_factory=dict)
     """Channel -> the highest ``seq`` that was ever active; ``latest`` never goes below it."""
     manifests: Mapping[int, str] = field(default_factory=dict)
@@ -61,8 +63,8 @@ class IndexState:
         """``seq``, whose manifest has the hash ``digest``, is whole on the disk."""
         return replace(self, staged=seq, manifests={**self.manifests, seq: digest})._pruned()
 
-    def committed(self, channel: str) -> "IndexState":
-        """The staged one is active, on trial; what proved itself before it is what to go back to."""
+    def committed(self, channel: str, desired: str = "") -> "IndexState":
+        """The staged one is active, on trial, as ``desired``; what proved itself before it is what to go back to."""
         if self.staged is None:
             raise ValueError("no generation is staged")
         proved = self.previous if self.trial or self.active == self.staged else self.active
@@ -74,6 +76,7 @@ class IndexState:
             staged=None,
             trial=True,
             channel=channel,
+            desired=desired,
             high_water_mark={**self.high_water_mark, channel: mark},
             refused={seq: refusal for seq, refusal in self.refused.items() if seq != self.staged},
         )._pruned()
@@ -82,10 +85,10 @@ class IndexState:
         """The active one has proved itself."""
         return replace(self, trial=False)
 
-    def rolled_back(self, reason: str, desired: str) -> "IndexState":
+    def rolled_back(self, reason: str) -> "IndexState":
         """The previous one is active again, and the one that was it is refused."""
         back = replace(self, active=self.previous, previous=None, trial=False)
-        return back if self.active is None else back.with_refused(self.active, reason, desired)
+        return back if self.active is None else back.with_refused(self.active, reason, self.desired)
 
     def without_active(self) -> "IndexState":
         """The disk lost the active one: the previous one takes its place, and nothing is refused."""
@@ -168,6 +171,7 @@ def _state(document: Mapping[str, Any]) -> IndexState:
         staged=_maybe(document["staged"]),
         trial=trial,
         channel=text(document["channel"]),
+        desired=text(document["desired"]),
         high_water_mark={text(channel): count(seq) for channel, seq in document["high_water_mark"].items()},
         manifests=manifests,
         refused={

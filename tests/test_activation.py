@@ -171,7 +171,7 @@ def publish_a_future_format(store: Store, seq: int) -> None:
         (damage_projection, "is damaged"),
         (damage_manifest, "is damaged"),
         (lose_a_segment, "is missing"),
-        (publish_a_future_format, "format 3; this version reads 2: update it"),
+        (publish_a_future_format, "format 3; this version reads 2: update this version"),
     ],
 )
 def test_a_damaged_generation_is_refused_and_the_one_before_goes_on(

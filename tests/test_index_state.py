@@ -133,12 +133,12 @@ def test_a_commit_keeps_the_last_one_that_proved_itself() -> None:
 
 
 def test_a_rollback_gives_the_previous_one_and_refuses_the_other() -> None:
-    state = staged(staged(IndexState(), 6).committed("stable").confirmed(), 7).committed("stable")
-    back = state.rolled_back("The searcher did not take it.", "latest")
+    state = staged(staged(IndexState(), 6).committed("stable").confirmed(), 7).committed("stable", "latest")
+    back = state.rolled_back("The searcher did not take it.")
     assert (back.active, back.previous, back.trial) == (6, None, False)
     assert back.refused == {7: Refusal("The searcher did not take it.", "latest")}
     assert back.high_water_mark == {"stable": 7}, "what was there once cannot come back as the newest"
-    assert back.rolled_back("Damaged.", "latest").active is None
+    assert back.rolled_back("Damaged.").active is None
 
 
 def test_a_refused_generation_that_is_committed_after_all_is_refused_no_more() -> None:

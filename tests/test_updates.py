@@ -67,6 +67,7 @@ def test_a_generation_that_serves_well_is_kept_and_older_ones_are_removed(publis
         report = updates.report()
         wait_for(lambda: Store(device).seqs() == (2, 3), "the oldest is removed")
     assert (report.previous, report.reason, report.desired, report.channel) == (2, "", "latest", "stable")
+    assert report.since_s is not None and abs(report.since_s - time.time()) < 60
     assert report.model == Store(device).manifest(3).model.digest
     assert not Store(device).object_path(old).exists()
     assert not state_of(device).trial
@@ -103,7 +104,7 @@ def test_without_a_source_nothing_is_asked_and_a_trial_of_an_import_is_watched(
     with running(configuration) as updates:
         time.sleep(2.5)
         assert updates.report().to_dict() == {
-            **dict.fromkeys(("active", "previous", "staged")),
+            **dict.fromkeys(("active", "previous", "staged", "since_s")),
             **dict.fromkeys(("reason", "model", "channel", "desired"), ""),
             "state": "off",
             "progress": 0,

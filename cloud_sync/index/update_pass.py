@@ -122,7 +122,7 @@ class _Pass:
             make_durable([path], self._index_dir)
         except OSError as error:
             raise UnavailableError(f"{path} cannot be written ({error.strerror}): check the disk.") from error
-        self._put(self._state.committed(self._orders.channel))
+        self._put(self._state.committed(self._orders.channel, self._orders.version))
         log.info("Generation %d of channel %s is active, on trial.", manifest.seq, self._orders.channel)
 
     def _same_number(self, seq: int, data: bytes) -> Outcome:

@@ -1,0 +1,132 @@
+"""What a person does with a device's index: import from a stick, look, go back, scrub."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.index.lock import locked
+from components.store import Store
+from tests.generations import flip_byte
+from tests.object_place import write_tar
+from tests.update_kit import Publisher, confirmed, passed, state_of
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path / "publisher")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "index"
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "cloud_sync", *map(str, words)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_stick_brings_a_generation_and_the_next_one_needs_no_root(
+    publisher: Publisher, device: Path, tmp_path: Path
+) -> None:
+    publisher.offer(1)
+    write_tar(tmp_path / "stick.tar", publisher.files(), tmp_path / "tree")
+    (tmp_path / "root.json").write_text(publisher.root)
+    where = ("--index-dir", device, "--keep-free-mbytes", 0)
+    unknown = command("import", tmp_path / "stick.tar", *where)
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
+    assert "--trusted-root" in unknown.stderr
+    done = command("import", tmp_path / "stick.tar", *where, "--trusted-root", tmp_path / "root.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Generation 1 is active.")
+    confirmed(device)
+    publisher.offer(2, 41)
+    assert command("import", publisher.place, *where).stdout.startswith("Generation 2 is active.")
+    again = command("import", publisher.place, *where)
+    assert again.stdout == "Generation 2 is active already: there was nothing to do.\n"
+    missing = command("import", tmp_path / "none.tar", *where)
+    assert (missing.returncode, "is the stick plugged in" in missing.stderr) == (1, True)
+
+
+def test_going_back_holds_until_something_newer_or_that_very_one_is_wanted(publisher: Publisher, device: Path) -> None:
+    for seq in (1, 2):
+        publisher.offer(seq, 40 + seq)
+        passed(publisher.orders(device))
+        confirmed(device)
+    done = command("rollback", "--index-dir", device)
+    assert (done.returncode, done.stdout) == (0, "Generation 1 is active again.\n")
+    assert passed(publisher.orders(device)).state == "refused"
+    assert Store(device).active() == 1
+    nothing = command("rollback", "--index-dir", device)
+    assert (nothing.returncode, "no previous generation" in nothing.stderr) == (1, True)
+    said = command("status", "--index-dir", device).stdout.splitlines()
+    assert said == [
+        "active    1 (channel stable)",
+        "previous  -",
+        "staged    -",
+        "newest    stable 2",
+        "refused   2: An operator went back from generation 2 to 1.",
+    ]
+    assert passed(publisher.orders(device, version="2")).state == "trial"
+    assert json.loads(command("status", "--index-dir", device, "--json").stdout)["active"] == 2
+
+
+def test_a_scrub_repairs_what_a_disk_lost_or_goes_back(publisher: Publisher, device: Path) -> None:
+    for seq in (1, 2):
+        publisher.offer(seq, 40 + seq, seed=seq)
+        passed(publisher.orders(device))
+        confirmed(device)
+    store = Store(device)
+    rows = store.object_path(store.manifest(2).segments[0].rows.sha256)
+    picture = next(path for path in device.glob("objects/*/*") if path.read_bytes() == b"picture of item-3")
+    flip_byte(rows)
+    picture.unlink()
+    where = ("--index-dir", device)
+    done = command("scrub", *where, "--from", publisher.place)
+    assert (done.returncode, done.stdout, done.stderr.count("error:")) == (0, "Everything is whole.\n", 0)
+    assert picture.read_bytes() == b"picture of item-3"
+    flip_byte(rows)
+    done = command("scrub", *where)
+    assert (done.returncode, "Generation 1 is in use again." in done.stderr) == (1, True)
+    assert (state_of(device).active, state_of(device).refused) == (1, {})
+    assert passed(publisher.orders(device)).state == "trial", "it is fetched again"
+    assert store.active() == 2
+
+
+def test_without_another_whole_generation_a_scrub_leaves_what_there_is(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    flip_byte(Store(device).object_path(Store(device).manifest(1).projection.sha256))
+    done = command("scrub", "--index-dir", device)
+    assert (done.returncode, "There is no other whole generation" in done.stderr) == (1, True)
+    assert state_of(device).active == 1
+
+
+def test_while_another_process_works_a_command_says_so(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    with locked(device):
+        done = command("rollback", "--index-dir", device)
+    assert (done.returncode, "Another process is changing the index" in done.stderr) == (1, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_root_leaves_nothing_that_the_components_user_could_not_change(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    device.mkdir()
+    os.chown(device, 65534, 65534)
+    for folder in (*device.parents, publisher.folder, publisher.place):
+        if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    (publisher.folder / "root.json").write_text(publisher.root)
+    where = ("--index-dir", device, "--keep-free-mbytes", 0)
+    done = command("import", publisher.place, *where, "--trusted-root", publisher.folder / "root.json")
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_uid for path in device.rglob("*")} == {65534}
