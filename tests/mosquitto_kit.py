@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloud_sync.drain import outbox_topic
+from components.child import start_child
 from components.core.outbox_documents import KINDS
 from components.nucleus.broker import Endpoint, MqttBroker
 from tests.campaign.processes import free_port
@@ -71,7 +72,7 @@ class Mosquitto:
         assert MOSQUITTO is not None
         log = (self.folder / "mosquitto.log").open("ab")
         command = [MOSQUITTO, "-c", str(self.folder / "mosquitto.conf")]
-        self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._process = start_child(command, stdout=log, stderr=log)
         log.close()
 
     def stop(self) -> None:

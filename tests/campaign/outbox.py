@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud_sync.drain import Drain, DrainSettings
+from components.child import start_child
 from components.core.match_events import Presence
 from components.core.messages import Match, Query, SearchResult
 from components.core.outbox_documents import MATCHES, Document
@@ -181,7 +182,7 @@ def _strike(folder: Path, mosquitto: Mosquitto, count: int, options: tuple[str, 
 
 def _start(role: str, folder: Path, mosquitto: Mosquitto, *options: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, str(_KILLED), role, str(folder), str(mosquitto.folder), str(mosquitto.port), *options]
-    return subprocess.Popen(command, cwd=_HERE, env={"PYTHONPATH": f"{_HERE}:{_HERE / 'tests'}", "PATH": "/usr/bin"})
+    return start_child(command, cwd=_HERE, env={"PYTHONPATH": f"{_HERE}:{_HERE / 'tests'}", "PATH": "/usr/bin"})
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
