@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.core.messages import Query, SearchResult
+from components.core.outbox_documents import Document
 from components.core.segments import Vectors
 from components.core.taught import TaughtItem, TaughtView
 from components.core.teach_messages import Taught, Teach
@@ -73,6 +74,8 @@ class Device:
             write_generation(self.generations, self.vectors, items(count), **options)  # type: ignore[arg-type]
         self.searcher, self.recent = Searcher(), Recent()
         self.store = TaughtStore(folder / "taught")
+        self.told: list[Document] = []
+        """What the cloud is to be told of verdicts."""
         self.taught = TaughtItems(self.store)
         self.taught.refresh()
         self.activation = Activation(
@@ -85,6 +88,7 @@ class Device:
             in_catalog=self.activation.holds,
             ram_dir=self.ram_dir,
             learn=learn,
+            tell=self.told.append,
             wall=self.wall,
             wait_s=0.0,
         )
