@@ -630,21 +630,28 @@ def test_sigterm_stops_everything(tmp_path: Path, command: Callable[..., "subpro
 def test_command_line_sets_configuration_and_shows_what_components_print(
     tmp_path: Path, command: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    one = recipe("com.x.Teller", "exec echo {configuration:/a} {configuration:/b}", settings={"a": 1, "b": 2})
+    says = "exec echo {configuration:/a} {configuration:/b} {configuration:/c/d} {configuration:/c/e}"
+    one = recipe("com.x.Teller", says, settings={"a": 1, "b": 2, "c": {"d": 3, "e": 4}})
     write_recipes(tmp_path / "recipes", one)
     (tmp_path / "settings.yaml").write_text("com.x.Teller: {a: from-file, b: from-file}")
     process = command(
-        "--verbose", "--seconds", "1", "--set", "teller.b=x=y", "--config", str(tmp_path / "settings.yaml")
+        "--verbose",
+        *("--seconds", "1"),
+        *("--set", "teller.b=x=y"),
+        *("--set", "com.x.Teller.c.d=in-a-group"),
+        *("--config", str(tmp_path / "settings.yaml")),
     )
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "Teller | from-file x=y" in output
+    assert "Teller | from-file x=y in-a-group 4" in output
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--set", "teller"), "not of the form"),
+        (("--set", "com.x.Teller=1"), "not of the form"),
+        (("--set", "teller..d=1"), "not of the form"),
         (("--set", "nobody.k=1"), "no component 'nobody'"),
         (("--config", "/nowhere.yaml"), "cannot be read"),
         (("--python-env", "/nowhere"), "no Python environment"),

@@ -14,6 +14,7 @@ from components.nucleus.broker import Endpoint
 from components.nucleus.deployment import Deployment
 from components.nucleus.limits import LIMITS
 from components.nucleus.nucleus import Nucleus
+from components.nucleus.settings_store import merged
 
 _HERE = Path(__file__).parents[2]
 
@@ -45,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--root", type=Path, required=True, metavar="DIR", help="the nucleus's own directory: work, logs, socket")
     add("--recipes", type=Path, default=_HERE / "recipes", metavar="DIR", help="default: %(default)s")
-    add("--set", action="append", default=[], metavar="COMPONENT.KEY=VALUE", help="change one setting; repeatable")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="COMPONENT.KEY=VALUE",
+        help="change one setting (in a group: COMPONENT.GROUP.KEY=VALUE); repeatable",
+    )
     add("--config", type=Path, metavar="FILE", help="JSON or YAML: settings by component")
     add("--limits", choices=sorted(LIMITS), default="lite", help="which nucleus to be as strict as; default: lite")
     add("--python-env", type=Path, metavar="VENV", help="link this environment instead of running install")
@@ -64,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 def _deployment(arguments: argparse.Namespace) -> Deployment:
     overrides = _config_file(arguments.config) if arguments.config else {}
     for text in arguments.set:
-        component, key, value = _setting(text)
-        overrides.setdefault(component, {})[key] = value
+        component, changes = _setting(text)
+        overrides[component] = merged(overrides.get(component, {}), changes)
     if arguments.artifacts and arguments.python_env:
         raise ConfigurationError("--python-env skips the install that --artifacts needs: leave one of them out.")
     return Deployment(
@@ -94,12 +101,19 @@ def _broker(address: str, certificates: Path | None) -> Endpoint:
     return Endpoint(host=host, port=int(port), ca=ca, certificate=certificate, key=key)
 
 
-def _setting(text: str) -> tuple[str, str, str]:
+def _setting(text: str) -> tuple[str, Any]:
+    """The component, by its short or full name, and its setting; more than one key: a setting in a group."""
     name, equals, value = text.partition("=")
-    component, dot, key = name.rpartition(".")
-    if not (equals and dot and component and key):
+    parts = name.split(".")
+    # A full name is like com.lookalike.Searcher; the names of settings have no capitals.
+    last = next((number for number, part in enumerate(parts) if part[:1].isupper()), 0)
+    component, keys = ".".join(parts[: last + 1]), parts[last + 1 :]
+    if not (equals and keys and all(parts)):
         raise ConfigurationError(f"--set {text!r} is not of the form component.key=value.")
-    return component, key, value
+    setting: Any = value
+    for key in reversed(keys):
+        setting = {key: setting}
+    return component, setting
 
 
 def _config_file(file: Path) -> dict[str, dict[str, Any]]:
