@@ -93,9 +93,14 @@ def test_a_stop_between_new_metadata_and_new_root_leaves_no_device_behind(
             with pytest.raises(Stopped):
                 published(store, 2, place, keys)
         assert not (tmp_path / "place" / "stable" / "metadata" / "2.root.json").exists()
+        assert look(tmp_path, keys) == 2
         assert published(store, 2, place, keys).unchanged
         assert (tmp_path / "place" / "stable" / "metadata" / "3.root.json").exists()
-    assert look(tmp_path, keys) == 2
+        assert look(tmp_path, keys) == 2
+        published(store, 3, place, keys)
+        (timestamp,) = (tmp_path / "place").rglob("timestamp.json")
+        assert timestamp.read_bytes().count(b'"sig"') == 1  # the former key signs only until the new root is there
+    assert look(tmp_path, keys) == 3
 
 
 def test_a_lost_key_is_told_and_a_replaced_one_may_be_lost(tmp_path: Path, store: Store) -> None:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
-from object_place import as_device, s3_server
+from object_place import BUCKET, as_device, s3_server
 from publish_kit import address_of, files_of, make_keys, place_of, published, shop, silent
 
 from cloud_sync.sources import Source, open_source
@@ -31,6 +32,7 @@ from index_builder.publish.copying import copy
 from index_builder.publish.keys import Keys
 from index_builder.publish.places import Place, open_place
 from index_builder.publish.publishing import publish
+from index_builder.publish.s3_place import S3Place
 from index_builder.publish.taken import TakenError
 from index_builder.publish.verifying import Verified, verify
 
@@ -210,6 +212,26 @@ def test_of_two_publishers_at_once_one_is_told_and_the_other_ones_generation_sta
     assert told >= 3
 
 
+def test_s3_itself_refuses_what_comes_between_reading_and_writing(server: str) -> None:
+    client = boto3.client("s3", endpoint_url=server)
+    place, other = S3Place(client, BUCKET, "race"), S3Place(boto3.client("s3", endpoint_url=server), BUCKET, "race")
+    place.swap("timestamp.json", None, b"1")
+
+    def meanwhile(**_: object) -> None:
+        client.meta.events.unregister("before-call.s3.PutObject", meanwhile)
+        other.swap("timestamp.json", b"1", b"2")
+
+    client.meta.events.register("before-call.s3.PutObject", meanwhile)
+    with pytest.raises(TakenError):
+        place.swap("timestamp.json", b"1", b"3")
+    assert place.read("timestamp.json", 9) == b"2"
+    with pytest.raises(TakenError):
+        place.swap("timestamp.json", None, b"3")
+    place.swap("timestamp.json", b"2", b"3")
+    client.close()
+    other._client.close()
+
+
 def test_a_tar_has_one_publisher_at_a_time_and_is_written_whole_or_not_at_all(
     tmp_path: Path, store: Store, keys: Keys
 ) -> None:
@@ -223,6 +245,11 @@ def test_a_tar_has_one_publisher_at_a_time_and_is_written_whole_or_not_at_all(
         stop()
     assert (tmp_path / "stick.tar").read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"keys", "stick.tar"}
+    os.link(tmp_path / "stick.tar", tmp_path / "same.tar")
+    with place_of("tar", tmp_path) as place:
+        published(store, 2, place, keys)
+    assert (tmp_path / "same.tar").read_bytes() == before  # another file took its place
+    (tmp_path / "same.tar").replace(tmp_path / "stick.tar")
     with place_of("tar", tmp_path) as place:
         assert published(store, 1, place, keys).unchanged
     assert (tmp_path / "stick.tar").read_bytes() == before

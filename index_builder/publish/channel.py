@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -37,6 +37,8 @@ class Channel:
     timestamp: bytes | None = field(default=None, repr=False)
     """The file that a publisher replaces last."""
     snapshot: MetaFile | None = None
+    root: int = 0
+    """Version of the newest root that devices can have."""
 
     @property
     def last(self) -> int:
@@ -68,7 +70,7 @@ def read_channel(place: Place, keys: Keys) -> Channel:
     Raises UntrustedError for what others signed, BadContentError where ``keys`` are not the newest.
     """
     empty = Channel(keys.channel, {})
-    _require_no_other_root(place, empty, keys)
+    empty = replace(empty, root=_newest_root(place, empty, keys))
     try:
         data = place.read(empty.path("timestamp.json"), MAX_METADATA_BYTES)
     except NotThereError:
@@ -80,12 +82,12 @@ def read_channel(place: Place, keys: Keys) -> Channel:
     )
     meta = snapshot.meta["targets.json"]
     targets = _verified(Targets, place.read(empty.path(f"{meta.version}.targets.json"), MAX_METADATA_BYTES), keys, meta)
-    return Channel(
-        keys.channel,
-        {int(name.removesuffix(".json")): target for name, target in targets.targets.items()},
-        timestamp.version,
-        data,
-        timestamp.snapshot_meta,
+    return replace(
+        empty,
+        targets={int(name.removesuffix(".json")): target for name, target in targets.targets.items()},
+        version=timestamp.version,
+        timestamp=data,
+        snapshot=timestamp.snapshot_meta,
     )
 
 
@@ -105,10 +107,12 @@ def write_channel(place: Place, channel: Channel, targets: Mapping[int, TargetFi
     by_name = {target.path: target for target in targets.values()}
     fields = {CHANNEL_FIELD: channel.name}
     signed = Targets(version, expires=expiry(LIFE["targets"]), targets=by_name, unrecognized_fields=fields)
-    targets_file = _signed(signed, keys)
+    targets_file = _signed(signed, keys, channel)
     place.swap(channel.path(f"{version}.targets.json"), None, targets_file)
     meta = MetaFile.from_data(version, targets_file, ["sha256"])
-    snapshot_file = _signed(Snapshot(version, expires=expiry(LIFE["snapshot"]), meta={"targets.json": meta}), keys)
+    snapshot_file = _signed(
+        Snapshot(version, expires=expiry(LIFE["snapshot"]), meta={"targets.json": meta}), keys, channel
+    )
     place.swap(channel.path(f"{version}.snapshot.json"), None, snapshot_file)
     snapshot = MetaFile.from_data(version, snapshot_file, ["sha256"])
     return len(targets_file) + len(snapshot_file) + write_timestamp(place, channel, snapshot, keys)
@@ -117,7 +121,7 @@ def write_channel(place: Place, channel: Channel, targets: Mapping[int, TargetFi
 def write_timestamp(place: Place, channel: Channel, snapshot: MetaFile, keys: Keys) -> int:
     """Put ``snapshot`` in force for another 60 days; gives and raises as ``write_channel``."""
     timestamp = Timestamp(channel.version + 1, expires=expiry(LIFE["timestamp"]), snapshot_meta=snapshot)
-    data = _signed(timestamp, keys)
+    data = _signed(timestamp, keys, channel)
     place.swap(channel.path("timestamp.json"), channel.timestamp, data)
     return len(data)
 
@@ -130,8 +134,8 @@ def write_roots(place: Place, channel: Channel, keys: Keys) -> None:
             place.swap(channel.path(f"{version}.root.json"), None, keys.root_file(version))
 
 
-def _require_no_other_root(place: Place, channel: Channel, keys: Keys) -> None:
-    """Devices follow the roots of the place: what older keys sign is refused by all of them."""
+def _newest_root(place: Place, channel: Channel, keys: Keys) -> int:
+    """Version of the place's newest root, 0 where there is none; devices follow it, so no older keys may sign."""
     newest = max(_versions(place, channel, _ROOT), default=0)
     known = newest <= keys.root.version
     if known and newest:
@@ -141,6 +145,7 @@ def _require_no_other_root(place: Place, channel: Channel, keys: Keys) -> None:
             f"The place has another {newest}.root.json than the keys in {keys.folder}: they were replaced elsewhere. "
             "Use the newest folder of keys."
         )
+    return newest
 
 
 def _next_version(place: Place, channel: Channel) -> int:
@@ -175,7 +180,7 @@ def _verified(kind: type[Signed], data: bytes, keys: Keys, meta: MetaFile | None
     )
 
 
-def _signed(content: Targets | Snapshot | Timestamp, keys: Keys) -> bytes:
+def _signed(content: Targets | Snapshot | Timestamp, keys: Keys, channel: Channel) -> bytes:
     metadata: Metadata[Any] = Metadata(content)
-    sign(metadata, keys.signers(content.type))
+    sign(metadata, keys.signers(content.type, channel.root))
     return metadata.to_bytes(JSONSerializer(compact=True))

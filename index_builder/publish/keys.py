@@ -63,11 +63,12 @@ class Keys:
         """The bytes of ``<version>.root.json``."""
         return _read(self.folder / f"{version}.root.json")
 
-    def signers(self, role: str) -> list[Signer]:
-        """Who signs for a role of TUF; what signed until the newest root signs too, where it can still be had.
+    def signers(self, role: str, since: int = 0) -> list[Signer]:
+        """Who signs for a role of TUF: so many keys as the newest root demands.
 
-        So devices that have the newest root and those that have the one before understand the same metadata. Raises
-        UnavailableError where fewer keys are there than the root demands.
+        ``since`` is the newest root that devices can have: where that is an older one, what signed under it signs too,
+        if it can still be had, so that what is in force is understood before and after the new root arrives. Raises
+        UnavailableError or FormatError where a key that is needed is not there.
         """
         found: list[Signer] = []
         problems: list[LookalikeError] = []
@@ -78,10 +79,11 @@ class Keys:
                 problems.append(error)
         if len(found) < self.root.roles[role].threshold:
             raise problems[0]
-        for before in self.roots[-2:-1]:
-            for keyid in set(before.signed.roles[role].keyids) - set(self.root.roles[role].keyids):
-                with suppress(LookalikeError):
-                    found.append(self._signer(keyid, before.signed.keys[keyid]))
+        former = self.roots[since - 1 : -1] if since else ()
+        public = {keyid: root.signed.keys[keyid] for root in former for keyid in root.signed.roles[role].keyids}
+        for keyid in public.keys() - set(self.root.roles[role].keyids):
+            with suppress(LookalikeError):
+                found.append(self._signer(keyid, public[keyid]))
         return found
 
     def _signer(self, keyid: str, public: Key) -> Signer:
