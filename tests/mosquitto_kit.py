@@ -33,6 +33,7 @@ pattern write $aws/things/%u/#
 pattern read lookalike/%u/acks
 user {CLOUD}
 topic readwrite #
+topic readwrite $aws/#
 """
 _CONFIGURATION = """
 listener {port} 127.0.0.1
