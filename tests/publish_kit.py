@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from object_place import BUCKET
 
 from components.core.items import Item
 from components.store import Store
@@ -16,6 +15,7 @@ from index_builder.publish.keys import SIGNS_FOR, Keys, init
 from index_builder.publish.places import Place, open_place
 from index_builder.publish.publishing import Publication, publish
 from tests.generations import items, unit_vectors, write_generation
+from tests.object_place import BUCKET
 
 COUNT = 60
 FILES = {purpose: ["file"] for purpose in SIGNS_FOR}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from components.core.segments import Vectors
-from components.featurizer.model import Model
+from components.featurizer.model import Model, Preprocessing
 from components.store import Store
 from index_builder.catalog import Entry, Picture
 from index_builder.embedding import View
@@ -65,12 +65,17 @@ class SyntheticShop:
 def synthetic_shop(items: int, raw_dim: int, noise: float = 3.0, seed: int = 0) -> SyntheticShop:
     """``items`` items of 200 families; the directions in which they differ matter less and less."""
     rng = np.random.default_rng(seed)
-    spread = (np.arange(1, raw_dim + 1) ** -0.5).astype(np.float32)
+    spread = (np.arange(1, raw_dim + 1) ** -0.55).astype(np.float32)
     families = rng.normal(size=(FAMILIES, raw_dim)).astype(np.float32) * spread
     raw = rng.normal(size=(items, raw_dim)).astype(np.float32) * spread + families[np.arange(items) % FAMILIES]
     raw /= np.linalg.norm(raw, axis=1, keepdims=True)
     basis, _ = np.linalg.qr(rng.normal(size=(raw_dim, raw_dim)))
     return SyntheticShop(raw @ basis.astype(np.float32), noise, seed)
+
+
+def network(raw_dim: int) -> Model:
+    """A model by its name alone: nothing is embedded with it."""
+    return Model("synthetic", "a" * 64, raw_dim, Preprocessing(), "CC0-1.0", "test", b"<net/>", b"")
 
 
 def build_synthetic(
