@@ -119,4 +119,4 @@ class Cloud:
 
 
 def _numbered(batch: Mapping[str, Any]) -> dict[tuple[str, str, int], Any]:
-    return {(batch["thing"], batch["epoch"], batch["first_seq"] + at): one for at, one in enumerate(batch["events"])}
+    return {(batch["thing"], batch["epoch"], one["seq"]): one for one in batch["events"]}

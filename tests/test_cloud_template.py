@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from aws_policies import is_allowed, listed
 from cloud_template import ACCOUNT, REGION, TEMPLATE, Stack
 from iot_rules import Cloud
 
+from cloud_sync.drain import acknowledgement_topic, outbox_topic
 from cloud_sync.shadow import shadow_topic
+from components.core.outbox_documents import FULL, KINDS, Acknowledgement, Batch, Gap, Row
 from components.nucleus.access import MQTT
 from components.nucleus.recipe import load_recipes
 
@@ -25,7 +28,6 @@ STACK = Stack()
 ARTIFACTS = f"lookalike-artifacts-{REGION}-{ACCOUNT}"
 EVENTS = f"lookalike-events-{REGION}-{ACCOUNT}"
 TLS = {"aws:SecureTransport": "true"}
-KINDS = ("feedback", "matches", "taught")
 THING = "${iot:Connection.Thing.ThingName}"
 
 
@@ -326,6 +328,22 @@ def test_batch_is_kept_in_bucket_and_table_and_acknowledged(kind: str) -> None:
     assert item["expires_s"] == 1_800_000_000 + 30 * 86_400
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_device_sends_is_kept_and_its_acknowledgement_is_one_that_the_device_reads(kind: str) -> None:
+    rows = (made(7, kind, b'{"event":"entered"}'), made(9, kind, Gap(reason=FULL, events=3).encoded()))
+    sent, received = Batch(kind, rows), cloud()
+    received.receive(outbox_topic("kiosk-1", kind), sent.encoded("kiosk-1", "e1"))
+    ((topic, payload),) = received.published
+    assert topic == acknowledgement_topic("kiosk-1")
+    read = Acknowledgement.of(json.dumps(payload).encode())
+    assert (read.thing, read.epoch, read.range) == ("kiosk-1", "e1", sent.range)
+    assert set(received.events()) == {("kiosk-1", "e1", 7), ("kiosk-1", "e1", 9)}
+
+
+def made(seq: int, kind: str, body: bytes) -> Row:
+    return Row(seq, kind, body, zlib.crc32(body))
+
+
 def test_batches_that_come_twice_late_and_cut_otherwise_lose_nothing_and_double_nothing() -> None:
     chance = random.Random(5)
     sent = [(first, first + chance.randrange(1, 9)) for first in range(1, 200)] * 2
@@ -335,7 +353,7 @@ def test_batches_that_come_twice_late_and_cut_otherwise_lose_nothing_and_double_
         received.receive("lookalike/kiosk-1/matches", batch(first, last))
     events = received.events()
     assert set(events) == {("kiosk-1", "e1", seq) for first, last in sent for seq in range(first, last + 1)}
-    assert all(event["seq"] == seq for (_, _, seq), event in events.items())
+    assert all(event["item"] == f"item-{seq}" for (_, _, seq), event in events.items())
     assert len(received.objects) == len(set(sent)), "the same batch is there once"
 
 

@@ -12,12 +12,15 @@ from cloud_template import Stack
 
 from cloud_sync.cloud.cli import PRICES
 from cloud_sync.cloud.costs import Fleet, Line, Price, Prices, first_fill, monthly
+from cloud_sync.configuration import CloudSyncConfiguration
 from components.core.errors import ConfigurationError, FormatError
 
 ROOT = Path(__file__).parents[1]
 LIST = Prices.from_json(PRICES.read_text())
 QUIET = Fleet(devices=1, matches_per_day=0, updates_per_day=0, items=0, status_interval_s=1e12, poll_interval_s=1e12)
 ORDINARY = Fleet(devices=500, matches_per_day=2_000, updates_per_day=0.2, items=100_000)
+# 4,000 events in 12 hours, of which 10 come together: the first, and nine in 97.2 s
+TOGETHER = replace(ORDINARY, gather_s=97.2)
 
 
 def bill(fleet: Fleet) -> dict[str, Line]:
@@ -35,11 +38,13 @@ def test_device_that_does_nothing_costs_its_core_and_its_connection() -> None:
 
 
 def test_matches_are_messages_rules_actions_objects_and_items() -> None:
-    lines = bill(ORDINARY)
+    lines = bill(TOGETHER)
     # 500 * 30 * 2,000 matches * 2 events / 10 = 6 million batches of 3,650 bytes
-    assert lines["IoT: matches"].quantity == lines["IoT: acknowledgements"].quantity == 6e6
+    assert lines["IoT: matches"].quantity == pytest.approx(6e6)
+    assert lines["IoT: acknowledgements"].quantity == pytest.approx(6e6)
     assert lines["IoT: matches"].usd == pytest.approx(6.0)
-    assert (lines["IoT: rules"].quantity, lines["IoT: rules' actions"].quantity) == (12e6, 18e6)
+    assert lines["IoT: rules"].quantity == pytest.approx(12e6)
+    assert lines["IoT: rules' actions"].quantity == pytest.approx(18e6)
     assert lines["S3: matches, written"].usd == pytest.approx(30.0)
     # 4 KB each
     assert lines["DynamoDB: matches, written"].usd == pytest.approx(24 * 0.625)
@@ -48,8 +53,23 @@ def test_matches_are_messages_rules_actions_objects_and_items() -> None:
     assert lines["DynamoDB: matches, kept"].usd == pytest.approx(21.9 * 0.25)
 
 
-def test_batch_beyond_five_kilobytes_is_two_messages() -> None:
-    assert bill(replace(ORDINARY, event_bytes=500))["IoT: matches"].quantity == 12e6
+def test_matches_that_wait_longer_travel_in_fewer_batches_until_these_are_full() -> None:
+    # An event every 10.8 s: the first of a batch, and what comes in the 10 s that it waits.
+    assert ORDINARY.events_per_batch == pytest.approx(1 + 10 / 10.8)
+    assert bill(ORDINARY)["S3: matches, written"].usd == pytest.approx(300 / (1 + 10 / 10.8))
+    assert replace(ORDINARY, gather_s=3_600).events_per_batch == 11, "of 350 bytes, in 4,070"
+    assert replace(ORDINARY, gather_s=0).events_per_batch == 1
+    assert replace(ORDINARY, event_bytes=9_000).events_per_batch == 1
+
+
+def test_event_beyond_five_kilobytes_is_two_messages() -> None:
+    lines = bill(replace(ORDINARY, event_bytes=5_000))
+    assert lines["IoT: matches"].quantity == 2 * lines["IoT: acknowledgements"].quantity
+
+
+def test_settings_of_a_fleet_are_those_of_its_devices() -> None:
+    for name in ("gather_s", "poll_interval_s", "status_interval_s"):
+        assert getattr(ORDINARY, name) == getattr(CloudSyncConfiguration(), name)
 
 
 def test_polls_and_updates_are_gets_and_transfer() -> None:
@@ -110,7 +130,7 @@ def test_number_that_no_fleet_has_is_refused(wrong: dict[str, int]) -> None:
 
 def test_price_is_for_so_many_units() -> None:
     prices = replace(LIST, of={**LIST.of, "iot_message": Price(3.0, 1_000, "message", "https://example.com")})
-    lines = {line.what: line for line in monthly(ORDINARY, prices)}
+    lines = {line.what: line for line in monthly(TOGETHER, prices)}
     assert lines["IoT: matches"].usd == pytest.approx(18_000.0)
 
 

@@ -148,7 +148,7 @@ def test_settings_that_cannot_be_read_are_refused(merge: str) -> None:
 
 # -- the shadow and the table -----------------------------------------------------------------------------------------
 
-REPORTED = {"index": {"active": 42, "state": "fetching", "progress": 37, "desired": "latest"}, "outbox": {"depth": 9}}
+REPORTED = {"index": {"active": 42, "state": "fetching", "progress": 37, "desired": "latest"}, "outbox": {"waiting": 9}}
 
 
 def shadow(reported: Any = REPORTED, at: int = NOW_S - 300) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def shadow(reported: Any = REPORTED, at: int = NOW_S - 300) -> dict[str, Any]:
 def test_device_is_what_its_shadow_says() -> None:
     said = Device.of("kiosk-1", "lookalike-canary", shadow())
     assert (said.active, said.previous, said.state, said.progress) == (42, None, "fetching", 37)
-    assert (said.heard_s, said.outbox) == (NOW_S - 300, {"depth": 9}), "the newest of the cloud's own times"
+    assert (said.heard_s, said.outbox) == (NOW_S - 300, {"waiting": 9}), "the newest of the cloud's own times"
 
 
 @pytest.mark.parametrize(
@@ -199,17 +199,20 @@ def test_table_has_a_line_per_device_those_with_a_problem_first() -> None:
             device(2, state="failed", reason="S3 answers 503"),
             device(3, heard_s=NOW_S - 3 * DAY_S),
             device(4, heard_s=None, active=None, state=""),
-            device(5, state="fetching", progress=37, staged=43, outbox={"depth": 12}),
+            device(6, outbox={"waiting": 0, "problem": "the disk is full"}),
+            device(5, state="fetching", progress=37, staged=43, outbox={"waiting": 12}),
         ],
         NOW_S,
     ).splitlines()
-    assert [line.split()[1] for line in lines[1:6]] == ["kiosk-2", "kiosk-3", "kiosk-4", "kiosk-1", "kiosk-5"]
+    things = [line.split()[1].removeprefix("kiosk-") for line in lines[1:7]]
+    assert things == ["2", "3", "4", "6", "1", "5"]
     assert lines[1].endswith("S3 answers 503")
     assert lines[2].endswith("it reports no more")
     assert lines[3].endswith("it never reported")
-    assert "fetching 37 %" in lines[5]
-    assert "12" in lines[5].split()
-    assert lines[-1] == "lookalike-canary: 5 devices; 42: 4, -: 1; 3 with a problem"
+    assert lines[4].endswith("the disk is full")
+    assert "fetching 37 %" in lines[6]
+    assert "12" in lines[6].split()
+    assert lines[-1] == "lookalike-canary: 6 devices; 42: 5, -: 1; 4 with a problem"
 
 
 def test_summary_is_a_sentence_per_group() -> None:

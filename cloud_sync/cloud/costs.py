@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from components.core.errors import ConfigurationError, FormatError
+from components.core.outbox_documents import MAX_BODY_BYTES
 
 DAYS = 30
 _GB = 1e9
 _MESSAGE_BYTES = 5_000
+_HEAD_BYTES = 150
 _REPORTS_PER_UPDATE = 6
 """Changes of the shadow while a device takes one generation."""
 _METADATA_OBJECTS = 4
@@ -19,7 +21,7 @@ _SEGMENT_OBJECTS = 4
 """A segment, its rows, golden queries, and what else a generation may bring."""
 _COMPACTED_SHARE = 0.1
 """The builder begins a fresh generation when so much of the catalog has changed."""
-_DIVISORS = ("devices", "events_per_batch", "poll_interval_s", "status_interval_s")
+_DIVISORS = ("devices", "open_hours", "poll_interval_s", "status_interval_s")
 _MOST = 1e12
 
 
@@ -42,7 +44,9 @@ class Fleet:
     events_per_match: float = 2.0
     """An item entered, and left."""
     event_bytes: int = 350
-    events_per_batch: float = 10.0
+    open_hours: float = 12.0
+    """Of a day, in which the matches come."""
+    gather_s: float = 10.0
     poll_interval_s: float = 300.0
     status_interval_s: float = 900.0
     components: int = 4
@@ -61,6 +65,12 @@ class Fleet:
                 raise ConfigurationError(f"--{name} is {value:g}; expected a number {allowed} to {_MOST:g}.")
 
     @property
+    def events_per_batch(self) -> float:
+        """The first one, and those that come while it waits, as far as they fit."""
+        per_s = self.matches_per_day * self.events_per_match / (self.open_hours * 3_600)
+        return max(1.0, min(1.0 + per_s * self.gather_s, MAX_BODY_BYTES // max(1, self.event_bytes)))
+
+    @property
     def batches(self) -> float:
         """Of all devices, a month."""
         return self.devices * DAYS * self.matches_per_day * self.events_per_match / self.events_per_batch
@@ -68,7 +78,7 @@ class Fleet:
     @property
     def batch_bytes(self) -> float:
         """Of one batch, with what it says of itself."""
-        return self.events_per_batch * self.event_bytes + 150
+        return self.events_per_batch * self.event_bytes + _HEAD_BYTES
 
     @property
     def item_bytes(self) -> int:

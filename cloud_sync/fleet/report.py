@@ -19,7 +19,9 @@ def problem_of(device: Device, now_s: float) -> str:
         return "it never reported"
     if device.silent_s(now_s) > SILENT_AFTER_S:
         return "it reports no more"
-    return "" if device.state in _WELL else device.reason or f"its state is {device.state or 'not known'}"
+    if device.state not in _WELL:
+        return device.reason or f"its state is {device.state or 'not known'}"
+    return str(device.outbox.get("problem", ""))
 
 
 def table(devices: Sequence[Device], now_s: float) -> str:
@@ -51,7 +53,7 @@ def as_json(devices: Sequence[Device], now_s: float) -> str:
 
 def _row(device: Device, now_s: float) -> tuple[str, ...]:
     state = f"fetching {device.progress} %" if device.state == "fetching" else device.state or "-"
-    waiting = device.outbox.get("depth", "-")
+    waiting = device.outbox.get("waiting", "-")
     ago = "never" if device.heard_s is None else f"{_ago(device.silent_s(now_s))} ago"
     return (
         device.group,
