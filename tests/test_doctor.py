@@ -1,6 +1,7 @@
 """components.doctor: names fault and remedy; its support bundle holds no secret, no picture, no embedding."""
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from generations import flip_byte, items, make_store, unit_vectors, write_generation
 
 from components.core.generations import ModelRef
+from components.core.outbox_documents import Document
 from components.core.redaction import redacted_text, redacted_value
 from components.doctor.bundle import MAX_LOG_BYTES, readable_log, write_bundle
 from components.doctor.cameras import check_cameras, read_capability
@@ -40,8 +43,10 @@ from components.doctor.machine import (
     check_python,
     check_ram_dir,
 )
+from components.doctor.outbox import check_outbox
 from components.doctor.running import check_components, check_nucleus, check_port
 from components.featurizer.model import Model, describe
+from components.outbox import Outbox
 from components.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -266,6 +271,31 @@ def test_no_generation_is_a_fault_with_a_remedy(tmp_path: Path) -> None:
     (found,) = check_index(Device(index_dir=tmp_path))
     assert found.mark == FAULT
     assert "index_dir" in found.remedy
+
+
+def outbox_of(folder: Path, *, at: float, lost: int = 0) -> Finding:
+    with contextlib.closing(Outbox(folder, wall_s=lambda: at)) as outbox:
+        outbox.add([Document("matches", b'{"n":1}')] * 3, lost)
+        return check_outbox(Device(outbox_dir=folder))
+
+
+def test_outbox_says_what_waits(tmp_path: Path) -> None:
+    assert check_outbox(Device(outbox_dir=tmp_path)).mark == SKIPPED
+    found = outbox_of(tmp_path / "new", at=time.time() - 7_200)
+    assert (found.mark, found.text.partition(",")[0]) == (OK, "3 events wait for the cloud")
+    assert "the oldest for 2.0 h" in found.text
+
+
+def test_outbox_that_nobody_empties_or_that_lost_something_is_told(tmp_path: Path) -> None:
+    old = outbox_of(tmp_path / "old", at=time.time() - 3 * 86_400)
+    assert (old.mark, "rule that acknowledges" in old.remedy) == (WARN, True)
+    lossy = outbox_of(tmp_path / "lossy", at=time.time(), lost=7)
+    assert (lossy.mark, "7 were lost" in lossy.text) == (WARN, True)
+
+
+def test_outbox_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "outbox.1.sqlite").write_bytes(b"damaged" * 999)
+    assert check_outbox(Device(outbox_dir=tmp_path)).mark == FAULT
 
 
 def test_port_free_and_used_by_another() -> None:

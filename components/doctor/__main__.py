@@ -18,7 +18,12 @@ def main() -> int:
     arguments = _parser().parse_args()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    device = Device(index_dir=arguments.index_dir, ram_dir=arguments.ram_dir, port=arguments.port)
+    device = Device(
+        index_dir=arguments.index_dir,
+        outbox_dir=arguments.outbox_dir,
+        ram_dir=arguments.ram_dir,
+        port=arguments.port,
+    )
     findings = []
     for finding in examine(device):
         findings.append(finding)
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     device = Device()
     add("--index-dir", type=Path, default=device.index_dir, metavar="DIR", help="default: %(default)s")
+    add("--outbox-dir", type=Path, default=device.outbox_dir, metavar="DIR", help="default: %(default)s")
     add("--ram-dir", type=Path, default=device.ram_dir, metavar="DIR", help="default: %(default)s")
     add("--port", type=int, default=device.port, metavar="N", help="the dashboard's; default: %(default)s")
     add("--json", type=Path, metavar="FILE", help="write the findings as JSON, too")

@@ -21,6 +21,7 @@ from components.doctor.machine import (
     check_python,
     check_ram_dir,
 )
+from components.doctor.outbox import check_outbox
 from components.doctor.running import check_components, check_nucleus, check_port
 
 
@@ -50,6 +51,7 @@ CHECKS: dict[str, Callable[[Device], list[Finding]]] = {
     "openvino": _inference,
     "cameras": lambda device: [check_cameras(device)],
     "index": check_index,
+    "outbox": lambda device: [check_outbox(device)],
     "port": lambda device: [check_port(device)],
     "nucleus": lambda device: [check_nucleus(device)],
     "components": lambda device: [check_components(device)],

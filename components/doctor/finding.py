@@ -29,6 +29,7 @@ class Device:
     root: Path = field(default=Path("/"))
     """Below it lie proc, sys, dev and etc; another one than / only in a test."""
     index_dir: Path = Path("/var/lib/lookalike/index")
+    outbox_dir: Path = Path("/var/lib/lookalike/outbox")
     ram_dir: Path = Path("/dev/shm/lookalike")  # noqa: S108  # RAM on purpose
     host: str = "127.0.0.1"
     port: int = 8080
