@@ -102,7 +102,7 @@ class Drain:
         if now is None:
             return {"problem": self.problem[:200]} if self.problem else {}
         oldest_s = int(max(0.0, self._wall_s() - now.oldest_at)) if now.depth else 0
-        said: dict[str, str | int] = {"waiting": now.depth, "oldest_s": oldest_s, "bytes": now.bytes}
+        said: dict[str, str | int] = {"depth": now.depth, "oldest_s": oldest_s, "bytes": now.bytes}
         said |= {"lost": now.lost, "quarantined": now.quarantined}
         return {**said, "problem": self.problem[:200]} if self.problem else said
 

@@ -281,7 +281,7 @@ def test_report_says_what_waits(way: Way) -> None:
     way.add(1, 2)
     way.pass_s(6)
     report = way.drain.report()
-    assert (report["waiting"], report["lost"], report["quarantined"]) == (2, 0, 0)
+    assert (report["depth"], report["lost"], report["quarantined"]) == (2, 0, 0)
     assert int(report["bytes"]) > 0
     assert int(report["oldest_s"]) >= 0
 

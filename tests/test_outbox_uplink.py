@@ -78,6 +78,6 @@ def test_a_backlog_is_sent_in_its_order(tmp_path: Path, broker: tuple[Mosquitto,
             outbox.add([Document(MATCHES, as_json({"event": "x", "n": n})) for n in range(first, first + 50)])
     with shop(tmp_path, mosquitto, "lite") as device:
         wait_for(lambda: device.waiting() == 0, "the outbox is empty", 30)
-        told = {"outbox_waiting", "outbox_bytes", "outbox_lost", "outbox_oldest_s", "outbox_quarantined"}
+        told = {"outbox_depth", "outbox_bytes", "outbox_lost", "outbox_oldest_s", "outbox_quarantined"}
         wait_for(lambda: told <= set(device.statuses["cloud_sync"].details), "cloud_sync tells its figures")
     assert [event["n"] for event in cloud.store.made if "n" in event] == list(range(3_000))
