@@ -96,7 +96,7 @@ def run_sign(args: argparse.Namespace) -> int:
             write_timestamp(place, channel, channel.snapshot, keys)
         else:
             write_channel(place, channel, channel.targets, keys)
-        write_roots(place, channel, keys)
+            write_roots(place, channel, keys)
     what = "The timestamp" if args.timestamp else "Everything"
     print(f"{what} of channel {keys.channel} is signed anew: generation {channel.last} stays the newest.")
     return 0
