@@ -4,13 +4,17 @@
 """
 
 import contextlib
+import random
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cloud_sync.index.orders import COLLECT, decode_orders, encode_orders
+from cloud_sync.index.pass_child import perform
+from cloud_sync.index.transitions import confirm
 from components.core.errors import LookalikeError
 from components.core.taught import TaughtItem
 from components.files import write_whole
@@ -20,6 +24,7 @@ from components.taught_store import TaughtStore
 from tests.crash_states import History, states
 from tests.file_operations import mark, record
 from tests.generations import items, unit_vectors, write_generation
+from tests.interrupted_updates import Scene, goes_on, quick_probe, scene, wrong
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,20 @@ class Tally:
     problems: tuple[str, ...]
 
 
-def suffer(name: str, per_cut: int, *, synced: bool = True, seed: int = 0) -> Tally:
-    """Start the reader of a case on every state; without ``synced`` nothing of the run asked to reach the disk."""
+def suffer(name: str, per_cut: int, *, most: int = 2_000, synced: bool = True, seed: int = 0) -> Tally:
+    """Start the reader of a case on every state; without ``synced`` nothing of the run asked to reach the disk.
+
+    Of more than ``most`` states it takes some.
+    """
     case, problems, count = CASES[name], [], 0
     with tempfile.TemporaryDirectory() as temporary:
         folder, before = Path(temporary).resolve() / "disk", Path(temporary) / "before"
         folder.mkdir()
         case.before(folder)
-        shutil.copytree(folder, before)
+        shutil.copytree(folder, before, symlinks=True)
         history = History(folder, before, record(folder, ["-m", "tests.crash_cases", name, str(folder)]))
-        for state in states(history if synced else history.without_syncs(), per_cut, seed):
+        found = list(states(history if synced else history.without_syncs(), per_cut, seed))
+        for state in random.Random(seed).sample(found, min(most, len(found))):
             count += 1
             shutil.rmtree(folder)
             folder.mkdir()
@@ -114,10 +123,34 @@ def _old_or_new(folder: Path, reached: str) -> str:
     )
 
 
+def _offer(folder: Path) -> None:
+    with quick_probe():
+        made = scene(folder.parent / "scene")
+    shutil.copytree(made.device, folder, symlinks=True, dirs_exist_ok=True)
+    (folder.parent / "orders").write_bytes(encode_orders(replace(made.orders, index_dir=str(folder))))
+
+
+def _update(folder: Path) -> None:
+    orders = decode_orders((folder.parent / "orders").read_bytes())
+    with quick_probe():
+        assert perform(orders, lambda *_: None).state == "trial"
+        mark(folder, "update")
+        confirm(folder, 2)
+        assert perform(replace(orders, work=COLLECT), lambda *_: None).state == "idle"
+        mark(folder, "collection")
+
+
+def _old_or_new_generation(folder: Path, reached: str) -> str:
+    orders = decode_orders((folder.parent / "orders").read_bytes())
+    with quick_probe():
+        return wrong(folder, (2,) if reached else (1, 2)) or goes_on(Scene(folder, orders))
+
+
 CASES = {
     "a file that is replaced": Case(lambda folder: write_whole(folder / "file", bytes(3_000)), _replace, _old_or_new),
     "a generation that is published": Case(lambda folder: _publish(folder, 1), _publish_twice, _newest_is_whole),
     "items that are taught": Case(lambda folder: (folder / "taught").mkdir(), _teach, _all_taught),
+    "an update": Case(_offer, _update, _old_or_new_generation),
 }
 
 

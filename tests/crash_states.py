@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.file_operations import CREATE, LINK, MARK, MKDIR, RENAME, SYNC, TRUNCATE, UNLINK, WRITE, Operation
+from tests.file_operations import CREATE, LINK, MARK, MKDIR, RENAME, SYMLINK, SYNC, TRUNCATE, UNLINK, WRITE, Operation
 
 BLOCK = 512
+Content = bytes | str | None
+"""Of a file; where a symbolic link leads; None for a folder."""
 Entry = tuple[int, str]
 """A folder and a name in it."""
 ROOT = 0
@@ -53,9 +55,9 @@ Effect = Named | Written | Synced
 
 @dataclass(frozen=True)
 class State:
-    """A disk after the power failed: path -> content, None for a folder; ``reached`` is the last mark before."""
+    """A disk after the power failed: path -> content; ``reached`` is the last mark before."""
 
-    tree: tuple[tuple[str, bytes | None], ...]
+    tree: tuple[tuple[str, Content], ...]
     reached: str
 
     def write(self, folder: Path) -> None:
@@ -63,6 +65,8 @@ class State:
         for path, content in self.tree:
             if content is None:
                 (folder / path).mkdir()
+            elif isinstance(content, str):
+                (folder / path).symlink_to(content)
             else:
                 (folder / path).write_bytes(content)
 
@@ -75,6 +79,7 @@ class History:
         self._folder = folder.resolve()
         self.names: dict[Entry, int] = {}
         self.contents: dict[int, bytes] = {}
+        self.links: dict[int, str] = {}
         self.folders = {ROOT}
         self._load(before, ROOT)
         self._now = dict(self.names)
@@ -86,9 +91,11 @@ class History:
 
     def _load(self, folder: Path, node: int) -> None:
         for path in sorted(folder.iterdir()):
-            inside = self._new(path.is_dir())
+            inside = self._new(path.is_dir() and not path.is_symlink())
             self.names[node, path.name] = inside
-            if path.is_dir():
+            if path.is_symlink():
+                self.links[inside] = str(path.readlink())
+            elif path.is_dir():
                 self._load(path, inside)
             else:
                 self.contents[inside] = path.read_bytes()
@@ -118,6 +125,10 @@ class History:
             self.marks.append((len(self.effects), operation.mark))
         elif kind in (CREATE, MKDIR):
             self._name((self._entry(path), self._new(kind == MKDIR)))
+        elif kind == SYMLINK:
+            node = self._new(False)
+            self.links[node] = operation.second
+            self._name((self._entry(path), node))
         elif kind == UNLINK:
             self._name((self._entry(path), None))
         elif kind == RENAME:
@@ -192,7 +203,7 @@ def _torn(effect: Written, chance: random.Random) -> Written:
     return Written(effect.node, effect.offset, data)
 
 
-def _tree(history: History, survivors: Iterator[Effect]) -> tuple[tuple[str, bytes | None], ...]:
+def _tree(history: History, survivors: Iterator[Effect]) -> tuple[tuple[str, Content], ...]:
     names, contents = dict(history.names), dict(history.contents)
     for effect in survivors:
         if isinstance(effect, Named):
@@ -206,7 +217,8 @@ def _tree(history: History, survivors: Iterator[Effect]) -> tuple[tuple[str, byt
     inside: dict[int, list[tuple[str, int]]] = {}
     for (folder, name), node in names.items():
         inside.setdefault(folder, []).append((name, node))
-    return tuple(_walk(ROOT, "", inside, history.folders, contents))
+    found: dict[int, Content] = {**contents, **history.links, **dict.fromkeys(history.folders)}
+    return tuple(_walk(ROOT, "", inside, found))
 
 
 def _changed(content: bytes, effect: Written) -> bytes:
@@ -220,12 +232,9 @@ def _changed(content: bytes, effect: Written) -> bytes:
 
 
 def _walk(
-    node: int, path: str, inside: dict[int, list[tuple[str, int]]], folders: set[int], contents: dict[int, bytes]
-) -> Iterator[tuple[str, bytes | None]]:
+    node: int, path: str, inside: dict[int, list[tuple[str, int]]], contents: dict[int, Content]
+) -> Iterator[tuple[str, Content]]:
     for name, child in sorted(inside.get(node, ())):
         below = f"{path}/{name}" if path else name
-        if child in folders:
-            yield below, None
-            yield from _walk(child, below, inside, folders, contents)
-        else:
-            yield below, contents[child]
+        yield below, contents[child]
+        yield from _walk(child, below, inside, contents)

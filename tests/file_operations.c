@@ -190,6 +190,15 @@ ON_NAMES('r', renameat2, (int a, const char *from, int b, const char *to, unsign
 ON_NAMES('l', link, (const char *from, const char *to), (from, to), AT_FDCWD, AT_FDCWD)
 ON_NAMES('l', linkat, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags), a, b)
 
+int symlink(const char *target, const char *name) {
+    char path[PATH_MAX];
+    int watched = path_at(AT_FDCWD, name, path);
+    if (watched && due()) die();
+    int result = REAL(symlink)(target, name);
+    if (watched && !result) note('y', inode_of(path), 0, path, target, "", 0);
+    return result;
+}
+
 /* Python copies by reading and writing where these do not work. */
 ssize_t sendfile(int to, int from, off_t *offset, size_t count) { (void)to, (void)from, (void)offset, (void)count; errno = EINVAL; return -1; }
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t count) { (void)to, (void)from, (void)offset, (void)count; errno = EINVAL; return -1; }

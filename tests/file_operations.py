@@ -18,7 +18,7 @@ from pathlib import Path
 _SOURCE = Path(__file__).with_suffix(".c")
 _ROOT = Path(__file__).parents[1]
 _RECORD = struct.Struct("6Q")
-CREATE, WRITE, TRUNCATE, SYNC, RENAME, LINK, UNLINK, MKDIR, MARK = "cwtsrlum@"
+CREATE, WRITE, TRUNCATE, SYNC, RENAME, LINK, SYMLINK, UNLINK, MKDIR, MARK = "cwtsrlyum@"
 
 
 def why_not() -> str:
@@ -84,7 +84,12 @@ def record(folder: Path, arguments: Sequence[str], *, timeout_s: float = 120.0) 
         return list(_operations(log.read_bytes()))
 
 
-def _operations(log: bytes) -> "list[Operation]":
+def counted(log: Path) -> int:
+    """How many operations of a record are such that a process can be killed at them."""
+    return sum(operation.kind not in (MKDIR, MARK) for operation in _operations(log.read_bytes()))
+
+
+def _operations(log: bytes) -> list[Operation]:
     found, position = [], 0
     while position < len(log):
         kind, inode, offset, *lengths = _RECORD.unpack_from(log, position)

@@ -7,7 +7,9 @@ wrong with a part of the product broken on purpose, which shows that the part wo
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from tests import full_disk
 from tests.crash_cases import CASES, suffer
+from tests.interrupted_updates import killed_at_operations, killed_at_random
 from tests.lies import Told, cut, lie, no_deadline, no_hash, no_resume, several
 from tests.lying_server import LIES
 from tests.mutated_formats import BREAKS, FORMATS, read_damaged
@@ -26,17 +28,19 @@ class Row:
     """How often the broken product went wrong."""
     said: str = ""
     """The first thing that went wrong, or figures."""
+    left_out: bool = False
+    """Whether this machine has no way to try it."""
 
     @property
     def failed(self) -> bool:
         """Whether the product did not keep its promise, or nobody would notice."""
-        return self.bad > 0 or self.tries == 0 or bool(self.mutant and not self.caught)
+        return not self.left_out and (self.bad > 0 or self.tries == 0 or bool(self.mutant and not self.caught))
 
 
 def crashes(per_cut: int) -> Iterator[Row]:
     """Every disk that a power failure may leave behind."""
     for name in CASES:
-        whole, unsynced = suffer(name, per_cut), suffer(name, max(1, per_cut // 5), synced=False)
+        whole, unsynced = suffer(name, per_cut, most=900), suffer(name, per_cut, most=150, synced=False)
         said = next(iter(whole.problems), "")
         yield Row(name, whole.states, len(whole.problems), "no fsync", len(unsynced.problems), said)
 
@@ -48,6 +52,25 @@ def mutations(count: int) -> Iterator[Row]:
         whole, broken = read_damaged(name, each), read_damaged(name, max(1, each // 3), broken=True)
         said = next(iter(whole.problems), f"{whole.refused} refused")
         yield Row(f"damaged: {name}", whole.tries, len(whole.problems), BREAKS[name][0], len(broken.problems), said)
+
+
+def kills(count: int) -> Iterator[Row]:
+    """Updates that are killed: two of three at a random moment, the third at an operation on a file."""
+    for what, suffered, tries in (
+        ("kill -9 at random", killed_at_random, count * 2 // 3),
+        ("kill -9 at an operation", killed_at_operations, count // 3),
+    ):
+        whole, broken = suffered(tries), suffered(max(4, tries // 10), "commits first")
+        yield Row(what, tries, len(whole), "commits first", len(broken), next(iter(whole), ""))
+
+
+def full_disks(count: int) -> Iterator[Row]:
+    """Updates on a small ext4 that runs full."""
+    if why_not := full_disk.why_not():
+        yield Row("a disk that runs full", 0, 0, said=f"left out: {why_not}", left_out=True)
+        return
+    whole, broken = full_disk.runs_full(count), full_disk.runs_full(max(6, count // 10), "commits first")
+    yield Row("a disk that runs full", count, len(whole), "commits first", len(broken), next(iter(whole), ""))
 
 
 def lying(rounds: int) -> Iterator[Row]:
@@ -75,6 +98,8 @@ def _row(what: str, told: Sequence[Told], mutant: str, broken: Sequence[Told]) -
 PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "crashes": (crashes, 40, "how many disks per operation a power failure leaves behind"),
     "mutations": (mutations, 20_000, "how many damaged files are read"),
+    "kills": (kills, 300, "how often an update is killed"),
+    "full-disks": (full_disks, 200, "how many updates meet a full disk"),
     "lies": (lying, 3, "how often each lie of a server is told"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
