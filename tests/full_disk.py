@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cloud_sync.index.orders import COLLECT
@@ -19,7 +19,7 @@ BLOCK = 4_096
 STATES = ("checking", "planning", "fetching", "staging", "probing")
 MOST_LEFT = 12
 """An update takes about so many blocks."""
-ITEMS = 100
+ITEMS = 60
 
 
 def why_not() -> str:
@@ -47,8 +47,8 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(mounted)], check=True)
 
 
-def runs_full(count: int, broken: str = "", seed: int = 0) -> list[str]:
-    """Problems of so many updates in which the disk is full from a random moment on."""
+def runs_full(count: int, broken: str = "", moments: Sequence[str] = STATES, seed: int = 0) -> list[str]:
+    """Problems of so many updates in which the disk is full from a random moment on, in one of these states."""
     chance, problems = random.Random(seed), []
     with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder)) as disk, quick_probe(), BREAKS[broken]():
         publisher = Publisher(Path(folder) / "publisher")
@@ -57,13 +57,13 @@ def runs_full(count: int, broken: str = "", seed: int = 0) -> list[str]:
         problems.append(goes_on(device, 1))
         for seq in range(2, count + 2):
             publisher.offer(seq, ITEMS, seed=seq)
-            problems.append(_full(device, seq, disk / "ballast", chance))
+            problems.append(_full(device, seq, disk / "ballast", chance.choice(moments), chance))
     return list(filter(None, problems))
 
 
-def _full(device: Scene, seq: int, ballast: Path, chance: random.Random) -> str:
+def _full(device: Scene, seq: int, ballast: Path, moment: str, chance: random.Random) -> str:
     """One update on a disk that runs full, and one when there is room again."""
-    moment, left = chance.choice(STATES), chance.randrange(MOST_LEFT)
+    left = chance.randrange(MOST_LEFT)
     perform(device.orders, _when(moment, chance.randrange(100), lambda: _fill(ballast, left)))
     problem = wrong(device.device, (seq - 1, seq))
     ballast.unlink(missing_ok=True)
