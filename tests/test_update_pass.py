@@ -1,15 +1,22 @@
 """One pass of an update: what is on offer comes whole, is tried, and counts by one rename."""
 
+import contextlib
 import dataclasses
+import random
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cloud_sync.index.lock import locked
-from cloud_sync.index.orders import Outcome
+from cloud_sync.index.orders import Outcome, encode_orders
 from cloud_sync.index.pass_child import perform
+from cloud_sync.index.recovery import is_whole
+from components.child import start_module
 from components.core.projection import encode_projection, identity
 from components.index_state import write_state
 from components.store import Store
@@ -232,3 +239,37 @@ def test_garbage_goes_when_the_disk_is_full(
     publisher.offer(4)
     assert passed(publisher.orders(device, keep_free_bytes=10**18)).state == "failed"
     assert Store(device).seqs() == (2, 3)
+
+
+def test_killed_at_any_moment_the_old_generation_or_the_new_one_is_active(publisher: Publisher, device: Path) -> None:
+    chance, store, kills = random.Random(5), Store(device), 0
+    publisher.offer(1, 400)
+    assert passed(publisher.orders(device)) == Outcome("trial")
+    confirmed(device)
+    publisher.offer(2, 401, seed=2)
+    began = time.monotonic()
+    assert ended(publisher, device, None) == 0
+    took_s = time.monotonic() - began
+    seq = 2
+    while kills < 8:
+        seq += 1
+        publisher.offer(seq, 400 + seq, seed=seq)
+        while store.active() != seq:
+            if ended(publisher, device, chance.uniform(0.3, 1.0) * took_s) == -signal.SIGKILL:
+                kills += 1
+            active = store.require_active()
+            assert active in (seq - 1, seq)
+            assert is_whole(store, active)
+    assert passed(publisher.orders(device)) == Outcome("idle")
+
+
+def ended(publisher: Publisher, device: Path, killed_after_s: float | None) -> int:
+    """A pass in a process of its own; its exit code."""
+    child = start_module("cloud_sync.index.pass_child", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert child.stdin is not None
+    child.stdin.write(encode_orders(publisher.orders(device)))
+    child.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(killed_after_s)
+    child.kill()
+    return child.wait()
