@@ -39,7 +39,10 @@ FLEET = DOCS / "fleet"
 GROUPS = ("canary", "early", "all")
 PAGES = sorted(DOCS.glob("*.md"))
 THING = "${iot:Connection.Thing.ThingName}"
-LONGEST = {"REGION": "ap-southeast-1", "ACCOUNT_ID": "123456789012", "BUCKET": "lookalike-artifacts"}
+LONGEST = {
+    **{"REGION": "ap-southeast-1", "ACCOUNT_ID": "123456789012", "BUCKET": "lookalike-artifacts"},
+    **{"VERSION": "1", "TRUSTED_ROOT": "/1.root.json"},
+}
 CONFIGURATIONS: Mapping[str, type] = {
     "com.lookalike.Featurizer": FeaturizerConfiguration,
     "com.lookalike.Searcher": SearcherConfiguration,
@@ -203,11 +206,14 @@ def test_deployment_names_our_components_and_settings_that_they_accept(group: st
             from_mapping(CONFIGURATIONS[name], json.loads(component["configurationUpdate"]["merge"]))
 
 
-def test_groups_differ_in_their_pace_alone() -> None:
+def test_groups_differ_in_their_pace_and_in_who_takes_the_newest_index() -> None:
     common = []
     for group in GROUPS:
         deployment = document(group)
         assert deployment["deploymentName"] == f"Lookalike {group}"
+        update = deployment["components"]["com.lookalike.CloudSync"]["configurationUpdate"]
+        update["merge"] = json.loads(update["merge"])
+        assert update["merge"]["index"].pop("version") == ("latest" if group == "canary" else "1")
         common.append((deployment["components"], deployment["deploymentPolicies"]))
     assert common[0] == common[1] == common[2]
 
@@ -343,15 +349,23 @@ def test_aws_commands_are_operations_with_these_parameters(command: list[str]) -
 
 
 def test_documents_are_filled_in_as_the_page_says(tmp_path: Path) -> None:
-    page = DOCS / "fleet.md"
-    names, fill = (next(block for block in blocks(page) if word in block) for word in ("export REGION", "sed "))
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    every, words = blocks(DOCS / "fleet.md"), ("export REGION", "export VERSION", "sed ")
+    script = "".join(next(block for block in every if word in block) for word in words)
     shutil.copytree(FLEET, tmp_path / "docs" / "fleet")
-    subprocess.run(["bash", "-euc", names + fill], cwd=tmp_path, check=True)
+    root = '{"signed": {"_type": "root"},\n "signatures": [{"sig": "a\\\\b"}]}\n'
+    (tmp_path / "my-keys").mkdir()
+    (tmp_path / "my-keys" / "1.root.json").write_text(root)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True)
     made = sorted((tmp_path / "filled").glob("*.json"))
     assert [file.name for file in made] == sorted(file.name for file in FLEET.glob("*.json"))
     for file in made:
         assert not set(LONGEST) & set(re.findall(r"[A-Z_]{4,}", file.read_text()))
-        json.loads(file.read_text())
+        component = json.loads(file.read_text())["components"]["com.lookalike.CloudSync"]
+        settings = from_mapping(CloudSyncConfiguration, json.loads(component["configurationUpdate"]["merge"]))
+        assert settings.index.trusted_root == root.strip()
+        assert settings.index.source == "s3://lookalike-artifacts-eu-central-1-123456789012/index"
 
 
 def test_bucket_of_the_page_is_the_one_that_is_published_to() -> None:

@@ -53,7 +53,8 @@ def _promote(account: Account, args: argparse.Namespace) -> int:
 
 def _changed(deployment: Mapping[str, Any]) -> str:
     update = deployment["components"][COMPONENT]["configurationUpdate"]
-    return f"{COMPONENT} {json.dumps(json.loads(update['merge'])['index'])}"
+    index = {name: value for name, value in json.loads(update["merge"])["index"].items() if name != "trusted_root"}
+    return f"{COMPONENT} {json.dumps(index)}"
 
 
 def _parser() -> argparse.ArgumentParser:
