@@ -19,7 +19,7 @@ BLOCK = 4_096
 STATES = ("checking", "planning", "fetching", "staging", "probing")
 MOST_LEFT = 12
 """An update takes about so many blocks."""
-ITEMS = 60
+ITEMS = 100
 
 
 def why_not() -> str:
@@ -63,7 +63,7 @@ def runs_full(count: int, broken: str = "", moments: Sequence[str] = STATES, see
 
 def _full(device: Scene, seq: int, ballast: Path, moment: str, chance: random.Random) -> str:
     """One update on a disk that runs full, and one when there is room again."""
-    left = chance.randrange(MOST_LEFT)
+    left = seq % MOST_LEFT
     perform(device.orders, _when(moment, chance.randrange(100), lambda: _fill(ballast, left)))
     problem = wrong(device.device, (seq - 1, seq))
     ballast.unlink(missing_ok=True)

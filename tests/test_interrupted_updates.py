@@ -23,5 +23,5 @@ def test_a_generation_that_counts_before_it_is_there_is_noticed() -> None:
 def test_on_a_disk_that_runs_full_the_active_generation_is_whole() -> None:
     if why_not := full_disk.why_not():
         pytest.skip(why_not)
-    assert not runs_full(6)
-    assert runs_full(6, "commits first", ["checking"])
+    assert not runs_full(4)
+    assert runs_full(4, "commits first", ["checking"])

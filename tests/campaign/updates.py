@@ -69,7 +69,7 @@ def full_disks(count: int) -> Iterator[Row]:
     if why_not := full_disk.why_not():
         yield Row("a disk that runs full", 0, 0, said=f"left out: {why_not}", left_out=True)
         return
-    whole, broken = full_disk.runs_full(count), full_disk.runs_full(max(6, count // 10), "commits first", ["checking"])
+    whole, broken = full_disk.runs_full(count), full_disk.runs_full(max(10, count // 10), "commits first", ["checking"])
     yield Row("a disk that runs full", count, len(whole), "commits first", len(broken), next(iter(whole), ""))
 
 
