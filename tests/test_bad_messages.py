@@ -1,6 +1,7 @@
 """Bad messages and damaged generations, with all components as processes on the bus of both nuclei."""
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from generations import write_generation as write_vectors
 from nucleus_support import binary, client, wait_for
 
 from components.core import messages
-from components.core.generations import ModelRef
+from components.core.generations import FORMAT, ModelRef
 from components.core.messages import PICTURE_TOPIC, RESULT_TOPIC
 from components.store import Store
 from tests.device_kit import COMPONENTS, Running, running_device
@@ -66,7 +67,7 @@ def lose(store: Store, seq: int) -> None:
 
 def date_ahead(store: Store, seq: int) -> None:
     path = store.index_dir / "generations" / f"{seq}.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 9'))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 9}))
 
 
 def vectors_of(store: Store, seq: int) -> Path:
@@ -75,7 +76,7 @@ def vectors_of(store: Store, seq: int) -> Path:
 
 @pytest.mark.parametrize(
     ("seq", "damage", "said"),
-    [(2, flip, "is damaged"), (3, lose, "is missing"), (4, date_ahead, "format 9; this version reads 1")],
+    [(2, flip, "is damaged"), (3, lose, "is missing"), (4, date_ahead, f"format 9; this version reads {FORMAT}")],
 )
 def test_a_damaged_generation_is_told_and_the_one_before_answers(
     device: Running, tmp_path: Path, seq: int, damage: Callable[[Store, int], None], said: str
