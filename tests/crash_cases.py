@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import json
 import random
 import shutil
 import sys
@@ -16,8 +17,10 @@ from cloud_sync.index.orders import COLLECT, decode_orders, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.transitions import confirm
 from components.core.errors import LookalikeError
+from components.core.outbox_documents import MATCHES, Document
 from components.core.taught import TaughtItem
 from components.files import write_whole
+from components.outbox import Outbox
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from components.taught_store import TaughtStore
@@ -109,6 +112,27 @@ def _all_taught(folder: Path, reached: str) -> str:
     return f"{sorted(lost)} are lost" if lost else ""
 
 
+def _keep_events(folder: Path) -> None:
+    """Groups of three events, each of which is on the disk once it is marked; the cloud takes the first two groups."""
+    with contextlib.closing(Outbox(folder / "outbox")) as outbox:
+        for number in range(5):
+            outbox.add([Document(MATCHES, b'{"n":%d}' % n) for n in range(3 * number, 3 * number + 3)])
+            mark(folder, str(number))
+            if number == 2:
+                outbox.remove(outbox.figures().epoch, range(1, 7))
+
+
+def _all_kept(folder: Path, reached: str) -> str:
+    with contextlib.closing(Outbox(folder / "outbox")) as outbox:
+        rows = outbox.waiting(MATCHES).rows
+    found = [json.loads(row.body).get("n") for row in rows if not row.problem]
+    first = 6 if int(reached or 0) >= 2 else 0  # whether those of the cloud are there still is no matter
+    lost = sorted(set(range(first, 3 * (int(reached) + 1) if reached else 0)) - set(found))
+    if lost or found != sorted(found, key=lambda n: -1 if n is None else n):
+        return f"{lost} are lost of {found}"
+    return "" if len(found) % 3 == 0 else f"a group is torn: {found}"
+
+
 def _replace(folder: Path) -> None:
     for number in range(1, 4):
         write_whole(folder / "file", bytes([number]) * 3_000, durable=True)
@@ -149,6 +173,7 @@ def _old_or_new_generation(folder: Path, reached: str) -> str:
 CASES = {
     "a file that is replaced": Case(lambda folder: write_whole(folder / "file", bytes(3_000)), _replace, _old_or_new),
     "a generation that is published": Case(lambda folder: _publish(folder, 1), _publish_twice, _newest_is_whole),
+    "events that wait for the cloud": Case(lambda _: None, _keep_events, _all_kept),
     "items that are taught": Case(lambda folder: (folder / "taught").mkdir(), _teach, _all_taught),
     "an update": Case(_offer, _update, _old_or_new_generation),
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.core.errors import UnavailableError
+from components.files import make_durable
 
 log = logging.getLogger(__name__)
 
@@ -150,11 +151,13 @@ class Database:
     def _open(self, path: Path, left: Left) -> sqlite3.Connection:
         if self._read_only:
             return _connect(path, "ro")
+        there = next(folder for folder in path.parents if folder.exists())
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(path.parent):
             database = _connect(path, "rwc")
             try:
-                _prepare(database, path, left)
+                if _prepare(database, path, left):
+                    make_durable([path], within=there)  # a folder that is new may be lost with all that is in it
             except BaseException:
                 database.close()
                 raise
@@ -176,8 +179,8 @@ class Database:
         self._connection = self._open(self._path, left)
 
 
-def _prepare(database: sqlite3.Connection, path: Path, left: Left) -> None:
-    """Make the tables where there are none; those of another version are as good as damaged."""
+def _prepare(database: sqlite3.Connection, path: Path, left: Left) -> bool:
+    """Make the tables where there are none, and say so; those of another version are as good as damaged."""
     database.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before there is a table, else it does not count
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA cell_size_check=ON")
@@ -194,6 +197,7 @@ def _prepare(database: sqlite3.Connection, path: Path, left: Left) -> None:
         database.execute(f"PRAGMA user_version={FORMAT}")
         database.execute("COMMIT")
         path.chmod(0o600)
+    return bool(version == 0)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
