@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nucleus_support import client, deployment, json_message, recipe, wait_for, 
 
 from components.core.errors import MessageError, UnavailableError
 from components.core.messages import MAX_MESSAGE_BYTES
-from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
+from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus, link, subscriptions
 from components.greengrass.link import Close, Link, Listener
 from components.greengrass.subscriptions import Deliveries, Subscriptions
 from components.nucleus.nucleus import Nucleus
@@ -378,3 +379,52 @@ def test_offline_is_told_by_one_nucleus_and_bridged_by_the_other(
             bus.publish_to_iot_core("cloud/x", b"up")
         running.set_online(True)
         assert log.exists() != is_refused
+
+
+def test_what_iot_core_sends_is_heard(tmp_path: Path, bus_of: Buses, limits: str) -> None:
+    with Nucleus(deployment(tmp_path, *COMPONENTS, limits=limits)) as running:
+        bus = bus_of(running)
+        heard: queue.Queue[bytes] = queue.Queue()
+        bus.subscribe_to_iot_core("cloud/acks", heard.put)
+
+        def heard_one() -> bool:
+            bus.publish_to_iot_core("cloud/acks", bytes(range(256)))
+            with contextlib.suppress(queue.Empty):
+                return heard.get(timeout=0.1) == bytes(range(256))
+            return False
+
+        wait_for(heard_one, "what the cloud sent was heard")
+        assert bus.problem == ""
+
+
+def test_topic_of_the_cloud_that_the_recipe_does_not_name_is_a_problem(nucleus: Nucleus, bus_of: Buses) -> None:
+    bus = bus_of(nucleus, "listener")
+    bus.subscribe_to_iot_core("cloud/acks", lambda _: None)
+    wait_for(lambda: "refuses to subscribe to AWS IoT Core's cloud/acks" in bus.problem, "it is told")
+
+
+def test_subscription_that_waits_for_the_network_is_no_problem_and_ends_no_connection(
+    tmp_path: Path, bus_of: Buses, limits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "_CLOUD_REFUSED_S", 0.5)
+    monkeypatch.setattr(link, "ANSWER_S", 1.0)
+    with Nucleus(deployment(tmp_path, *COMPONENTS, limits=limits, online=False)) as running:
+        bus, problems = bus_of(running), set()
+        heard: queue.Queue[bytes] = queue.Queue()
+        bus.subscribe_to_iot_core("cloud/acks", heard.put)
+        local = listen(bus, "a/b")
+        for number in range(20):  # longer than one answer may take
+            bus.publish("a/b", b"%d" % number)
+            assert local.get(timeout=5) == b"%d" % number
+            problems.add(bus.problem)
+            time.sleep(0.15)
+        assert problems == {""}
+        running.set_online(True)
+
+        def heard_one() -> bool:
+            bus.publish_to_iot_core("cloud/acks", b"x")
+            with contextlib.suppress(queue.Empty):
+                return heard.get(timeout=0.1) == b"x"
+            return False
+
+        wait_for(heard_one, "what the cloud sent was heard")

@@ -98,14 +98,17 @@ class GreengrassBus:
         self._await(tried)
 
     def subscribe_to_iot_core(self, topic: str, handler: Handler) -> None:
-        """As ``subscribe``, for what AWS IoT Core sends to this device on ``topic``; the network may come later."""
-        tried = self._subscriptions.add(
+        """As ``subscribe``, for what AWS IoT Core sends to this device on ``topic``.
+
+        Returns at once: it may be that the network must come first.
+        """
+        self._subscriptions.add(
             f"AWS IoT Core's {topic}",
             lambda link, listener: link.subscribe_to_iot_core(topic, listener),
             handler,
             of_cloud=True,
         )
-        self._await(tried)
+        self._wake.set()
 
     def configuration(self) -> dict[str, Any]:
         """The component's own configuration, without its permissions.

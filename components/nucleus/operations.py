@@ -108,6 +108,7 @@ class IotCore:
         self._plugged_in = online
         self.broker: Broker | None = None
         self._subscriptions: list[_Subscription] = []
+        self._unanswered: list[_Subscription] = []
         self._spool: list[dict[str, Any]] = []
 
     def publish(self, stream: Stream, request: dict[str, Any]) -> None:
@@ -124,15 +125,18 @@ class IotCore:
         stream.send("PublishToIoTCoreResponse", b"{}", last=True)
 
     def subscribe(self, stream: Stream, request: dict[str, Any]) -> None:
-        """SubscribeToIoTCore."""
+        """SubscribeToIoTCore; offline, one nucleus refuses it, the other answers once there is a network."""
         topic = _text(request, "topicName")
         _demand(stream, MQTT, "aws.greengrass#SubscribeToIoTCore", topic)
+        if not (self._is_online or self._limits.spools_when_offline):
+            raise RpcError("ServiceError", "Failed to subscribe: not connected to IoT Core.")
         subscription = _Subscription(stream, topic)
         self._subscriptions.append(subscription)
         stream.on_close = lambda: self._subscriptions.remove(subscription)
         if self.broker is not None:
             self.broker.subscribe(topic)
-        stream.send("SubscribeToIoTCoreResponse", b"{}")
+        self._unanswered.append(subscription)
+        self.send_spooled()
 
     def go_online(self, online: bool) -> None:
         """Plug the network in or out; what was spooled goes out."""
@@ -140,8 +144,11 @@ class IotCore:
         self.send_spooled()
 
     def send_spooled(self) -> None:
-        """Send what waited, where that is possible now."""
+        """Send and answer what waited, where that is possible now."""
         if self._is_online:
+            for subscription in [one for one in self._unanswered if one in self._subscriptions]:
+                subscription.stream.send("SubscribeToIoTCoreResponse", b"{}")
+            self._unanswered.clear()
             spool, self._spool = self._spool, []
             for message in spool:
                 self._pass_on(message)
