@@ -55,7 +55,7 @@ def items_blueprint(catalogs: Catalogs) -> Blueprint:
     blueprint = Blueprint("items", __name__)
 
     def find(item_id: str) -> tuple[Item, int]:
-        seq = read_number("generation", max(catalogs.seqs(), default=0), 1, 10**12)
+        seq = read_number("generation", catalogs.current(), 1, 10**12)
         item = catalogs.item(item_id, seq)
         if item is None:
             raise ApiError(404, "no_item", f"Generation {seq} has no item {item_id[:64]!r}, or is not loaded.")

@@ -62,6 +62,8 @@ class Catalogs:
         self.taught = taught
         self._on_loaded = on_loaded
         self._loaded: dict[int, ItemsOfGeneration] = {}
+        """In the order in which they were loaded, or became active again."""
+        self._active: int | None = None
         self._wanted: set[int] = set()
         self._changed = threading.Condition()
 
@@ -73,6 +75,11 @@ class Catalogs:
         """The generations that are loaded, oldest first."""
         with self._changed:
             return sorted(self._loaded)
+
+    def current(self) -> int:
+        """The active generation, or the one loaded last while that is not loaded; 0 where there is none."""
+        with self._changed:
+            return self._active if self._active in self._loaded else next(reversed(self._loaded), 0)
 
     def get(self, seq: int) -> ItemsOfGeneration | None:
         """The items of generation ``seq``; None while they are not loaded, and then they will be."""
@@ -86,7 +93,7 @@ class Catalogs:
     def item(self, item_id: str, seq: int | None) -> Item | None:
         """The item in generation ``seq``, or in the newest one that is loaded."""
         if seq is None:
-            seq = max(self.seqs(), default=0)
+            seq = self.current()
         # What a stranger asks for is never loaded for it: only what a result or the active generation needs is.
         with self._changed:
             catalog = self._loaded.get(seq)
@@ -100,8 +107,14 @@ class Catalogs:
         while True:
             active = self._source.active()
             with self._changed:
+                swapped = active != self._active and active in self._loaded
+                if active is not None and swapped:
+                    self._loaded[active] = self._loaded.pop(active)
+                self._active = active
                 wanted = self._wanted | ({active} if active is not None else set())
                 missing = sorted(wanted - self._loaded.keys(), reverse=True)
+            if swapped:  # back to one that was there: what is shown changes, though nothing is loaded
+                self._on_loaded()
             failed = [seq for seq in missing[:_KEPT] if not self._load(seq)]
             with self._changed:
                 self._wanted -= set(missing)
@@ -116,7 +129,8 @@ class Catalogs:
             return False
         with self._changed:
             self._loaded[seq] = catalog
-            for old in sorted(self._loaded)[:-_KEPT]:
+            others = [other for other in self._loaded if other != self._active]
+            for old in others[: len(self._loaded) - _KEPT]:
                 del self._loaded[old]
             kept = seq in self._loaded
         if kept:

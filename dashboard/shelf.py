@@ -70,12 +70,12 @@ def _taught(taught: TaughtCatalog) -> list[str]:
 
 
 def _all(catalogs: Catalogs) -> list[str]:
-    items = catalogs.get(max(catalogs.seqs(), default=0))
+    items = catalogs.get(catalogs.current())
     return _taught(catalogs.taught.catalog()) if items is None else sorted(items)
 
 
 def _listed(item_id: str, catalogs: Catalogs) -> Json | None:
-    taught, seq = catalogs.taught.catalog(), max(catalogs.seqs(), default=0)
+    taught, seq = catalogs.taught.catalog(), catalogs.current()
     item, here = catalogs.item(item_id, None) or catalogs.taught.shown(item_id, None), taught.items.get(item_id)
     if item is None:
         return None

@@ -130,7 +130,7 @@ def draft_view(item_id: str, catalogs: Catalogs) -> Json:
         "least": LEAST_VIEWS,
         "good": GOOD_VIEWS,
         "most": MOST_VIEWS,
-        "looks_like": item_view(other, max(catalogs.seqs(), default=0)) if other is not None else None,
+        "looks_like": item_view(other, catalogs.current()) if other is not None else None,
     }
 
 

@@ -164,3 +164,13 @@ def test_catalog_that_loads_slowly_holds_no_result_up(bus: LocalBus, tmp_path: P
         wait_until(lambda: 8 in catalogs.seqs())
         assert kiosk.next_of("result")["matches"][0]["title"]["en"] == "Apple"
     assert catalogs.seqs() == [7, 8]
+
+
+def test_after_going_back_the_active_generation_is_what_is_shown(bus: LocalBus, tmp_path: Path) -> None:
+    source = MemorySource()
+    app = make_app(bus, tmp_path, source=source)
+    catalogs = app.extensions["lookalike"].catalogs
+    for seq, loaded in ((8, [7, 8]), (7, [7, 8]), (3, [3, 7]), (9, [3, 9])):
+        source.seq = seq
+        wait_until(lambda seq=seq: catalogs.current() == seq)  # type: ignore[misc]
+        assert catalogs.seqs() == loaded
