@@ -61,11 +61,10 @@ class Health:
         """The whole state, for the status page and for the kiosk."""
         now = self._live.clock()
         newest = self._live.newest()
-        seqs = self._catalogs.seqs()
         return {
             "ready": not self.not_ready(),
             "problems": [problem.view() for problem in self.problems()],
-            "generation": seqs[-1] if seqs else None,
+            "generation": self._catalogs.current() or None,
             "preview_age_ms": self._preview.age_ms(),
             "result_age_ms": None if newest is None else round(newest.age_ns(now) / 1e6),
             "components": [

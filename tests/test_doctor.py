@@ -45,7 +45,9 @@ from components.doctor.machine import (
 )
 from components.doctor.outbox import check_outbox
 from components.doctor.running import check_components, check_nucleus, check_port
+from components.doctor.updates import check_updates
 from components.featurizer.model import Model, describe
+from components.index_state import STATE_FILES, IndexState, Refusal, write_state
 from components.outbox import Outbox
 from components.store import Store
 
@@ -248,6 +250,25 @@ def put_model(folder: Path, model: Model) -> Path:
     return store.object_path(files["model.bin"].sha256)
 
 
+def test_updates_are_told_with_what_became_of_them(tmp_path: Path, dashboard: int) -> None:
+    device = Device(index_dir=tmp_path, port=9)
+    assert check_updates(device).mark == SKIPPED
+    state = IndexState(active=7, previous=6, staged=8, trial=True, refused={5: Refusal("It is damaged.", "latest")})
+    write_state(tmp_path, state)
+    found = check_updates(device)
+    assert (found.mark, found.text) == (
+        WARN,
+        "generation 7 is active, on trial, 6 was before, 8 is staged: generation 5 was refused: It is damaged.",
+    )
+    write_state(tmp_path, IndexState(active=7))
+    assert check_updates(device).line() == "✓ updates: generation 7 is active"
+    found = check_updates(Device(index_dir=tmp_path, port=dashboard))
+    assert (found.mark, found.text) == (WARN, "generation 7 is active; fetching, 42 %: It broke off.")
+    for name in STATE_FILES:
+        (tmp_path / name).write_bytes(b"torn")
+    assert check_updates(device).mark == FAULT
+
+
 def test_model_of_the_index_is_tried(tmp_path: Path, model: Model) -> None:
     weights = put_model(tmp_path, model)
     found = check_embeddings(Device(index_dir=tmp_path))
@@ -391,7 +412,10 @@ def test_lists_of_numbers_in_a_status_are_taken_out() -> None:
 
 class _Dashboard(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"reason": "rtsp://admin:geheim-1@h/x", "api_key": "geheim-4", "v": embedding().tolist()})
+        said = {"index_state": "fetching", "index_progress": 42, "index_reason": "It broke off."}
+        told = {"components": [{"component": "searcher"}, {"component": "cloud_sync", "details": said}]}
+        secret = {"reason": "rtsp://admin:geheim-1@h/x", "api_key": "geheim-4", "v": embedding().tolist()}
+        body = json.dumps({**told, **secret})
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body.encode())

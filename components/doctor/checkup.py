@@ -23,6 +23,7 @@ from components.doctor.machine import (
 )
 from components.doctor.outbox import check_outbox
 from components.doctor.running import check_components, check_nucleus, check_port
+from components.doctor.updates import check_updates
 
 
 def _inference(device: Device) -> list[Finding]:
@@ -51,6 +52,7 @@ CHECKS: dict[str, Callable[[Device], list[Finding]]] = {
     "openvino": _inference,
     "cameras": lambda device: [check_cameras(device)],
     "index": check_index,
+    "updates": lambda device: [check_updates(device)],
     "outbox": lambda device: [check_outbox(device)],
     "port": lambda device: [check_port(device)],
     "nucleus": lambda device: [check_nucleus(device)],
