@@ -6,18 +6,16 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from cloud_sync.component import run
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import NAME
 from cloud_sync.downlink import Downlink
-from cloud_sync.drain import Drain, DrainSettings, acknowledgement_topic
+from cloud_sync.drain import drain_of
 from components.bus import Bus
 from components.core.errors import LookalikeError
 from components.greengrass import GreengrassBus
 from components.lifecycle import run_component
-from components.outbox import Outbox
 
 THING_VARIABLE = "AWS_IOT_THING_NAME"
 
@@ -35,7 +33,7 @@ def _component() -> int:
         return opened[0]
 
     def work(bus: Bus, configuration: CloudSyncConfiguration, stop: threading.Event) -> None:
-        drain = _drain(configuration, opened[0], downlinks[0], thing)
+        drain = drain_of(configuration, opened[0], downlinks[0], thing)
         run(bus, configuration, stop, uplink=opened[0], thing=thing, drain=drain, soon=next(rounds) > 0)
 
     return run_component(NAME, CloudSyncConfiguration, open_bus, work)
@@ -80,22 +78,6 @@ def main() -> int:
     except LookalikeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-
-
-def _drain(
-    configuration: CloudSyncConfiguration, uplink: GreengrassBus, downlink: Downlink, thing: str
-) -> Drain | None:
-    if not configuration.outbox_dir:
-        return None
-    settings = DrainSettings(
-        batches_per_s=configuration.batches_per_s,
-        gather_s=configuration.gather_s,
-        acknowledged=configuration.acknowledged,
-    )
-    drain = Drain(Outbox(Path(configuration.outbox_dir)), uplink, thing, settings)
-    if configuration.acknowledged:
-        downlink.hear(acknowledgement_topic(thing), drain.hear)
-    return drain
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from cloud_sync.configuration import CloudSyncConfiguration
+from cloud_sync.downlink import Downlink
 from cloud_sync.flight import Flight, Sent
 from cloud_sync.outbox_queue import OutboxQueue
 from cloud_sync.relay import Uplink
@@ -192,3 +195,18 @@ class Drain:
             self._queue.rewind()
         elif again is None:
             self._queue.put_back(batch)
+
+
+def drain_of(configuration: CloudSyncConfiguration, uplink: Uplink, downlink: Downlink, thing: str) -> Drain | None:
+    """What empties the outbox as the deployment wants it, with its acknowledgements; None without an outbox."""
+    if not configuration.outbox_dir:
+        return None
+    settings = DrainSettings(
+        batches_per_s=configuration.batches_per_s,
+        gather_s=configuration.gather_s,
+        acknowledged=configuration.acknowledged,
+    )
+    drain = Drain(Outbox(Path(configuration.outbox_dir)), uplink, thing, settings)
+    if configuration.acknowledged:
+        downlink.hear(acknowledgement_topic(thing), drain.hear)
+    return drain

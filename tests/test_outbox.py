@@ -268,6 +268,16 @@ def test_damage_that_one_process_finds_is_no_harm_to_the_other(kept: Kept) -> No
     assert kept.names()[-2:] == ["of the other", "last"]
 
 
+def test_database_that_another_process_began_is_the_one_that_counts(kept: Kept) -> None:
+    kept.add("old")
+    with contextlib.closing(kept.opened()) as other:
+        assert len(other.waiting(MATCHES).rows) == 1
+        (kept.folder / "outbox.2.sqlite").touch()
+        kept.add("new")
+        assert [row.body for row in other.waiting(MATCHES).rows] == [row.body for row in kept.rows()]
+    assert kept.names() == ["new"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no database" * 1000, b"SQLite format 3\0" + bytes(5000)])
 def test_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "outbox.1.sqlite").write_bytes(content)

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.core.match_events import as_json
-from components.core.outbox_documents import MATCHES, Document
 from components.nucleus.broker import MqttBroker
-from components.outbox import Outbox
+from tests.campaign.outbox import killed, offline
 from tests.mosquitto_kit import Cloud, Mosquitto, cloud
 from tests.nucleus_support import wait_for
 from tests.uplink_kit import THING, shop, visits
@@ -38,11 +36,11 @@ def test_what_a_camera_sees_arrives_in_the_cloud_and_leaves_the_outbox(
 
 
 def test_what_happens_offline_arrives_later_and_both_may_be_killed(
-    tmp_path: Path, limits: str, broker: tuple[Mosquitto, Cloud]
+    tmp_path: Path, broker: tuple[Mosquitto, Cloud]
 ) -> None:
     mosquitto, cloud = broker
     before = len(visits(cloud))
-    with shop(tmp_path, mosquitto, limits, online=False) as device:
+    with shop(tmp_path, mosquitto, "lite", online=False) as device:
         device.show(3)
         device.show(5)
         wait_for(lambda: device.waiting() == 3, "the events are on the disk")
@@ -71,13 +69,10 @@ def test_device_cannot_speak_for_another_one(broker: tuple[Mosquitto, Cloud]) ->
     assert heard == []
 
 
-def test_a_backlog_is_sent_in_its_order(tmp_path: Path, broker: tuple[Mosquitto, Cloud]) -> None:
-    mosquitto, cloud = broker
-    with contextlib.closing(Outbox(tmp_path / "outbox")) as outbox:
-        for first in range(0, 3_000, 50):
-            outbox.add([Document(MATCHES, as_json({"event": "x", "n": n})) for n in range(first, first + 50)])
-    with shop(tmp_path, mosquitto, "lite") as device:
-        wait_for(lambda: device.waiting() == 0, "the outbox is empty", 30)
-        told = {"outbox_depth", "outbox_bytes", "outbox_lost", "outbox_oldest_s", "outbox_quarantined"}
-        wait_for(lambda: told <= set(device.statuses["cloud_sync"].details), "cloud_sync tells its figures")
-    assert [event["n"] for event in cloud.store.made if "n" in event] == list(range(3_000))
+def test_an_hour_without_a_network_is_sent_in_its_order_and_would_not_be_if_the_nucleus_were_believed() -> None:
+    (row,) = offline(1)
+    assert (row.tries, row.bad, row.failed) == (3_600, 0, False), row.said
+
+
+def test_kills_lose_nothing_while_the_way_lies() -> None:
+    assert killed(10)[0] == 0

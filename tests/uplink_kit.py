@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.core.messages import QUERY_TOPIC, STATUS_TOPIC, Status, decode, encode
+from components.core.messages import QUERY_TOPIC, RESULT_TOPIC, STATUS_TOPIC, SearchResult, Status, decode, encode
+from components.core.segments import Vectors
 from components.greengrass import GreengrassBus
 from components.nucleus.nucleus import Nucleus
 from components.outbox import Outbox
@@ -28,19 +29,28 @@ class Shop:
         self.bus = GreengrassBus.from_environment(nucleus.client_environment())
         self.statuses: dict[str, Status] = {}
         self._shown = 0
+        self._answer = ""
         self.bus.subscribe(STATUS_TOPIC, self._hear)
+        self.bus.subscribe(RESULT_TOPIC, self._see)
+
+    def _see(self, payload: bytes) -> None:
+        possible = decode(SearchResult, payload).possible
+        self._answer = possible[0].item_id if possible else ""
 
     def _hear(self, payload: bytes) -> None:
         status = decode(Status, payload)
         self.statuses[status.component] = status
 
-    def show(self, item: int, frames: int = 4) -> None:
-        """The camera sees an item for a few frames."""
-        for _ in range(frames):
-            self._shown += 1
-            asked = query(VECTORS[item], query_id=f"q{self._shown}", captured_ns=time.monotonic_ns())
-            self.bus.publish(QUERY_TOPIC, encode(asked))
-            time.sleep(0.02)
+    def show(self, item: int) -> None:
+        """The camera sees an item until it is the answer."""
+        wait_for(lambda: self._is_seen(f"item-{item}", VECTORS[item]), f"item {item} is the answer", 30)
+
+    def _is_seen(self, item_id: str, vector: Vectors) -> bool:
+        self._shown += 1
+        asked = query(vector, query_id=f"q{self._shown}", captured_ns=time.monotonic_ns(), captured_at=time.time())
+        self.bus.publish(QUERY_TOPIC, encode(asked))
+        time.sleep(0.05)
+        return self._answer == item_id
 
     def kill(self, component: str) -> None:
         pid = self.nucleus.states()[component].pid

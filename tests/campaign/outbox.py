@@ -149,13 +149,14 @@ def _against_the_cap(folder: Path, made: int) -> tuple[int, str]:
 
 
 def kills(count: int) -> Iterator[Row]:
-    """Producer and sync are killed again and again while 30 % of the batches and of the acknowledgements are lost."""
-    bad, said = _killed(count)
-    caught, _ = _killed(max(10, count // 10), "--careless")
+    """Producer, sync and broker are killed, while 30 % of the batches and of the acknowledgements are lost."""
+    bad, said = killed(count)
+    caught, _ = killed(max(10, count // 10), "--careless")
     yield Row("kills, lossy way", count, bad, "leaves when the nucleus took it", caught, said)
 
 
-def _killed(count: int, *options: str) -> tuple[int, str]:
+def killed(count: int, *options: str) -> tuple[int, str]:
+    """How many events are lost, or nobody made, after so many kills; figures."""
     with tempfile.TemporaryDirectory() as name, cloud(Path(name) / "mosquitto", drops=DROPS) as (mosquitto, far):
         folder = Path(name)
         _strike(folder, mosquitto, count, options)
@@ -174,6 +175,9 @@ def _strike(folder: Path, mosquitto: Mosquitto, count: int, options: tuple[str, 
     for _ in range(count):
         role = chance.choice(sorted(running))
         time.sleep(chance.uniform(0.2, 1.2))  # from before it is up to the middle of its work
+        if chance.random() < 0.1:
+            mosquitto.stop()
+            mosquitto.start()
         _kill(running[role])
         running[role] = _start(role, folder, mosquitto, *options)
     for process in running.values():
