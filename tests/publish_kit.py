@@ -16,6 +16,7 @@ from index_builder.publish.places import Place, open_place
 from index_builder.publish.publishing import Publication, publish
 from tests.generations import items, unit_vectors, write_generation
 from tests.object_place import BUCKET
+from tests.update_kit import fake_model
 
 COUNT = 60
 FILES = {purpose: ["file"] for purpose in SIGNS_FOR}
@@ -34,7 +35,10 @@ def shop(folder: Path, generations: int = 1) -> Store:
     for seq in range(1, generations + 1):
         count = COUNT + 5 * (seq - 1)
         tail, removed = 5 * (seq - 1), range(seq - 1)
-        write_generation(store, vectors[:count], several[:count], seq=seq, tail=tail, removed=list(removed))
+        model = fake_model(store)
+        write_generation(
+            store, vectors[:count], several[:count], seq=seq, tail=tail, removed=list(removed), model=model
+        )
     return store
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
 from components.core.segments import Vectors
-from components.featurizer.model import Model, Preprocessing
+from components.featurizer.model import Model, Preprocessing, identity
 from components.store import Store
 from index_builder.catalog import Entry, Picture
 from index_builder.embedding import View
@@ -75,7 +76,9 @@ def synthetic_shop(items: int, raw_dim: int, noise: float = 3.0, seed: int = 0) 
 
 def network(raw_dim: int) -> Model:
     """A model by its name alone: nothing is embedded with it."""
-    return Model("synthetic", "a" * 64, raw_dim, Preprocessing(), "CC0-1.0", "test", b"<net/>", b"")
+    files = {"model.xml": b"<net/>", "model.bin": b"weights"}
+    digest = identity({name: sha256(data).hexdigest() for name, data in files.items()}, Preprocessing())
+    return Model("synthetic", digest, raw_dim, Preprocessing(), "CC0-1.0", "test", *files.values())
 
 
 def build_synthetic(

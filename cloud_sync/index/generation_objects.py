@@ -43,13 +43,17 @@ def pictured(store: Store, manifest: Manifest) -> Iterator[Wanted]:
 
 
 def thumbnails(store: Store, manifest: Manifest) -> Iterator[str]:
-    """The thumbnails of the generation, each once; raises FormatError or UnavailableError where rows cannot be read."""
+    """The thumbnails of the generation, each once; raises FormatError or UnavailableError where rows cannot be read.
+
+    Those of removed views alone are nobody's, and nobody publishes them.
+    """
     seen: set[str] = set()
+    removed = set(manifest.tombstones)
     for segment in manifest.segments:
         rows = decode_rows(store.read_rows(segment.rows), first_ordinal=segment.first_ordinal, count=segment.count)
         for row in rows:
             digest = row.item.thumbnail
-            if digest and digest not in seen:
+            if digest and digest not in seen and row.ordinal not in removed:
                 seen.add(digest)
                 yield digest
 

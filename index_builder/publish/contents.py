@@ -1,14 +1,14 @@
 """What a generation consists of, and what of it a device has to fetch."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cloud_sync.index.generation_objects import thumbnails
 from components.core.errors import NotThereError
 from components.core.generations import Manifest
-from components.core.items import decode_row
 from components.store import Store
 from index_builder.publish.places import Place, object_path
 
@@ -24,7 +24,7 @@ class Part:
 def parts_of(manifest: Manifest, store: Store, sizes: Mapping[str, int] | None = None) -> dict[str, Part]:
     """Every object of the generation by its hash; the rows are in ``store``, thumbnails too, or as ``sizes`` says."""
     parts = {ref.sha256: Part(kind, ref.size) for kind, ref in manifest.objects()}
-    for digest in sorted(set(_thumbnails(manifest, store))):
+    for digest in sorted(thumbnails(store, manifest)):
         if sizes is None:
             parts[digest] = Part("thumbnails", store.object_path(digest).stat().st_size)
         elif object_path(digest) in sizes:
@@ -51,12 +51,3 @@ def to_fetch(parts: Mapping[str, Part], on_device: Mapping[str, Part]) -> dict[s
         if digest not in on_device:
             total[part.kind] += part.size
     return dict(total)
-
-
-def _thumbnails(manifest: Manifest, store: Store) -> Iterator[str]:
-    removed = set(manifest.tombstones)
-    for segment in manifest.segments:
-        for ordinal, line in enumerate(store.read_rows(segment.rows).splitlines(), segment.first_ordinal):
-            digest = decode_row(line).item.thumbnail
-            if digest and ordinal not in removed:
-                yield digest

@@ -1,21 +1,19 @@
-"""What a generation must be able to do before it may be published, or used after it was fetched."""
+"""What a generation must be able to do before it may be published: what devices ask of it, and a good recall."""
 
+from cloud_sync.index.probe import check
 from components.core.errors import BadContentError
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
-from index_builder.inspection import Inspection, inspect
 from index_builder.tuning import Lot, recall_of
 
 LEAST_RECALL = 0.98
 
 
-def require_fit(store: Store, seq: int) -> Inspection:
-    """Raise FormatError unless all of it is whole and answers its golden queries, BadContentError for a low recall."""
-    figures = inspect(store, seq)
+def require_fit(store: Store, seq: int) -> None:
+    """Raise a BadContentError unless a device would take the generation, and Annoy finds what an exact scan finds."""
+    check(store, seq)
     snapshot = load_snapshot(store, seq)
-    recall = recall_of(snapshot.vectors, snapshot.manifest.search, Lot(snapshot.base, snapshot.alive))
-    require_recall(recall)
-    return figures
+    require_recall(recall_of(snapshot.vectors, snapshot.manifest.search, Lot(snapshot.base, snapshot.alive)))
 
 
 def require_recall(recall: float) -> None:
