@@ -17,7 +17,7 @@ from components.pauses import GrowingPause
 log = logging.getLogger(__name__)
 
 SHADOW = "lookalike"
-_LIMIT, _LIMIT_WINDOW_S = 10, 600.0
+_LIMIT, _LIMIT_WINDOW_S = 20, 600.0
 
 Fields = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ class Shadow:
     """Reports ``parts`` of ``thing``, by name, as the shadow's ``state.reported``.
 
     A message holds only what changed since the last one that was taken; after a start, and every ``interval_s``, it
-    holds everything. While there is no way, and above ten messages in ten minutes, changes wait, and only the newest
+    holds everything. While there is no way, and above twenty messages in ten minutes, changes wait, and only the newest
     is kept. A part that was there and is not any more is removed from the shadow.
     """
 

@@ -148,7 +148,7 @@ def test_settings_that_cannot_be_read_are_refused(merge: str) -> None:
 
 # -- the shadow and the table -----------------------------------------------------------------------------------------
 
-REPORTED = {"index": {"active": 42, "state": "fetching", "progress": 37, "desired": "latest"}, "outbox": {"waiting": 9}}
+REPORTED = {"index": {"active": 42, "state": "fetching", "progress": 37, "desired": "latest"}, "outbox": {"depth": 9}}
 
 
 def shadow(reported: Any = REPORTED, at: int = NOW_S - 300) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def shadow(reported: Any = REPORTED, at: int = NOW_S - 300) -> dict[str, Any]:
 def test_device_is_what_its_shadow_says() -> None:
     said = Device.of("kiosk-1", "lookalike-canary", shadow())
     assert (said.active, said.previous, said.state, said.progress) == (42, None, "fetching", 37)
-    assert (said.heard_s, said.outbox) == (NOW_S - 300, {"waiting": 9}), "the newest of the cloud's own times"
+    assert (said.heard_s, said.outbox) == (NOW_S - 300, {"depth": 9}), "the newest of the cloud's own times"
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_table_has_a_line_per_device_those_with_a_problem_first() -> None:
             device(2, state="failed", reason="S3 answers 503"),
             device(3, heard_s=NOW_S - 3 * DAY_S),
             device(4, heard_s=None, active=None, state=""),
-            device(6, outbox={"waiting": 0, "problem": "the disk is full"}),
-            device(5, state="fetching", progress=37, staged=43, outbox={"waiting": 12}),
+            device(6, outbox={"depth": 0, "problem": "the disk is full"}),
+            device(5, state="fetching", progress=37, staged=43, outbox={"depth": 12, "lost": 3}),
         ],
         NOW_S,
     ).splitlines()
@@ -211,7 +211,7 @@ def test_table_has_a_line_per_device_those_with_a_problem_first() -> None:
     assert lines[3].endswith("it never reported")
     assert lines[4].endswith("the disk is full")
     assert "fetching 37 %" in lines[6]
-    assert "12" in lines[6].split()
+    assert " 12, 3 lost" in lines[6]
     assert lines[-1] == "lookalike-canary: 6 devices; 42: 5, -: 1; 4 with a problem"
 
 

@@ -53,7 +53,6 @@ def as_json(devices: Sequence[Device], now_s: float) -> str:
 
 def _row(device: Device, now_s: float) -> tuple[str, ...]:
     state = f"fetching {device.progress} %" if device.state == "fetching" else device.state or "-"
-    waiting = device.outbox.get("waiting", "-")
     ago = "never" if device.heard_s is None else f"{_ago(device.silent_s(now_s))} ago"
     return (
         device.group,
@@ -63,9 +62,14 @@ def _row(device: Device, now_s: float) -> tuple[str, ...]:
         state,
         device.desired or "-",
         ago,
-        str(waiting),
+        _waiting(device),
         problem_of(device, now_s) or device.reason,
     )
+
+
+def _waiting(device: Device) -> str:
+    lost = device.outbox.get("lost", 0)
+    return str(device.outbox.get("depth", "-")) + (f", {lost} lost" if lost else "")
 
 
 def _version(seq: int | None) -> str:
