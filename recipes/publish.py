@@ -110,7 +110,7 @@ class Aws:
             raise UnavailableError(f"The versions of {name} could not be listed: {error}") from error
 
     def upload(self, file: Path, key: str) -> None:
-        """Put ``file`` into the bucket, which is made at the first; raises UnavailableError."""
+        """Put ``file`` into the bucket; raises UnavailableError."""
         try:
             self._need_bucket()
             self._s3.upload_file(str(file), self.bucket, key)
@@ -125,6 +125,7 @@ class Aws:
             raise UnavailableError(f"Greengrass refused a recipe: {error}") from error
 
     def _need_bucket(self) -> None:
+        """Raises UnavailableError where the bucket is not there: one that is made here would not be private."""
         if self._bucket_is_there:
             return
         try:
@@ -132,7 +133,7 @@ class Aws:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-            # The first region is the one that must not be named.
-            place = {"CreateBucketConfiguration": {"LocationConstraint": self._region}}
-            self._s3.create_bucket(Bucket=self.bucket, **({} if self._region == "us-east-1" else place))
+            raise UnavailableError(
+                f"There is no bucket {self.bucket}: set the cloud up first, as docs/fleet.md says."
+            ) from error
         self._bucket_is_there = True
