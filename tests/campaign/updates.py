@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tests import full_disk
+from tests.attacks import ATTACKS, attack
+from tests.attacks import BREAKS as BROKEN
 from tests.crash_cases import CASES, suffer
 from tests.interrupted_updates import killed_at_operations, killed_at_random
 from tests.lies import Told, cut, lie, no_deadline, no_hash, no_resume, several
@@ -89,6 +91,16 @@ def lying(rounds: int) -> Iterator[Row]:
     yield replace(_row("a download that breaks off", [breaks], "no resuming", [anew]), said=breaks.problem or said)
 
 
+def attacking(rounds: int) -> Iterator[Row]:
+    """Attacks on a channel's signed metadata; each also on a device that has lost its own."""
+    problems = [f"{name}: {problem}" for name in list(ATTACKS) * rounds if (problem := attack(name))]
+    yield Row("attacks on the metadata", len(ATTACKS) * rounds, len(problems), said=next(iter(problems), ""))
+    for left_out, (how, names) in BROKEN.items():
+        with how():
+            succeeded = [name for name in names if attack(name)]
+        yield Row(f"of these, {names[0]}"[:44], len(names), 0, left_out, len(succeeded))
+
+
 def _row(what: str, told: Sequence[Told], mutant: str, broken: Sequence[Told]) -> Row:
     bad = [f"{one.name}: {one.problem}" for one in told if one.problem]
     longest = f"at most {max(one.seconds for one in told):.0f} s"
@@ -100,6 +112,7 @@ PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "mutations": (mutations, 20_000, "how many damaged files are read"),
     "kills": (kills, 300, "how often an update is killed"),
     "full-disks": (full_disks, 200, "how many updates meet a full disk"),
+    "attacks": (attacking, 1, "how often each attack on the metadata is made"),
     "lies": (lying, 3, "how often each lie of a server is told"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
