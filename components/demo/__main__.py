@@ -130,7 +130,7 @@ def _deployment(args: argparse.Namespace, index: Path, camera: str, ram_dir: str
                 "ram_dir": ram_dir,
                 "outbox_dir": outbox_dir,
             },
-            "CloudSync": {"outbox_dir": outbox_dir},
+            "CloudSync": {"index_dir": str(index), "outbox_dir": outbox_dir},
             "Dashboard": {
                 "index_dir": str(index),
                 "taught_dir": taught_dir,
