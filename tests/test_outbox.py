@@ -18,6 +18,7 @@ from nucleus_support import wait_for
 from components.core.errors import UnavailableError
 from components.core.outbox_documents import DAMAGED, FEEDBACK, MATCHES, REFUSED, TAUGHT, Document, Row
 from components.outbox import Limits, Outbox
+from tests.campaign.disk import mounted, why_not
 
 ROOT = Path(__file__).parents[1]
 MB = 1024 * 1024
@@ -304,6 +305,26 @@ def test_only_one_damaged_database_is_kept(kept: Kept) -> None:
         (kept.folder / f"outbox.{number}.sqlite").write_bytes(b"damaged" * 9999)
     kept.add("last")
     assert sorted(file.name for file in kept.folder.glob("*.sqlite")) == ["outbox.3.sqlite", "outbox.4.sqlite"]
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_disk_that_runs_full_loses_nothing_that_it_took(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk") as disk:
+        kept, taken = Kept(disk.path / "outbox"), 100
+        kept.add(*range(taken))
+        disk.fill()
+        with pytest.raises(UnavailableError, match="full"):
+            while taken < 5_000:
+                kept.add(taken, size=1_000)
+                taken += 1
+        reader = kept.opened()
+        assert reader.waiting(MATCHES).rows[0].seq == 1, "what waits can be read all the same"
+        reader.close()
+        disk.make_room()
+        kept.add("after")
+        assert kept.names() == [*range(taken), "after"]
+        kept.box.close()
+        assert [file.name for file in kept.folder.glob("*.sqlite")] == ["outbox.1.sqlite"]
 
 
 def test_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:

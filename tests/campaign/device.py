@@ -70,7 +70,7 @@ class Device:
 
     def _deployment(self, folder: Path, root: Path, source: str) -> Deployment:
         index, ram = {"index_dir": str(self.index)}, {"ram_dir": str(self.ram)}
-        outbox = {"outbox_dir": str(self.disk.path / "outbox")}
+        outbox = {"outbox_dir": str(folder / "outbox")}  # not on the disk, which could not be made read-only then
         return Deployment(
             root=root,
             recipes=self._recipes(folder / "recipes"),
