@@ -110,22 +110,7 @@ def build(
             f"{options.out / 'failures.jsonl'} lists them. No generation was made; what was embedded is kept."
         )
     done = announce("learning and tuning", 1)
-    naming = Naming(options.name, options.license)
-    if embedded.plan is not None:
-        made = write_increment(embedded.plan, views, embedded.rendered, store, naming)
-    else:
-        empty = np.stack(list(embedder.embed_all(empty_scenes(model.preprocessing.size), options.threads)))
-        made = write_generation(
-            views,
-            embedded.rendered,
-            empty,
-            model,
-            store,
-            naming,
-            max_dim=options.max_dim,
-            wrong_on_unknown=options.wrong_on_unknown,
-            settings=options.shaping(),
-        )
+    made = _made(embedded, embedder, model, options, store)
     report = _publish(made, embedded, store)
     done(1)
     return report
@@ -182,6 +167,25 @@ def _embed(
     finally:
         pictures.close()
         kept.close()
+
+
+def _made(embedded: _Embedded, embedder: Embedder, model: Model, options: BuildOptions, store: Store) -> Made:
+    """Add to the last generation where there is a plan to, else learn anew."""
+    naming = Naming(options.name, options.license)
+    if embedded.plan is not None:
+        return write_increment(embedded.plan, embedded.views, embedded.rendered, store, naming)
+    empty = np.stack(list(embedder.embed_all(empty_scenes(model.preprocessing.size), options.threads)))
+    return write_generation(
+        embedded.views,
+        embedded.rendered,
+        empty,
+        model,
+        store,
+        naming,
+        max_dim=options.max_dim,
+        wrong_on_unknown=options.wrong_on_unknown,
+        settings=options.shaping(),
+    )
 
 
 def _publish(made: Made, embedded: _Embedded, store: Store) -> BuildReport:

@@ -81,8 +81,7 @@ def write_generation(
         views=len(rows),
         golden=write_golden(choose_golden(*_questions(material, entries), searchable), store),
     )
-    lineage = Lineage(settings or {}, material.means()[1], tuple(one.key for one in wanted))
-    write_lineage(lineage, manifest, store)
+    write_lineage(Lineage(settings or {}, material.means()[1], tuple(one.key for one in wanted)), manifest, store)
     return Made(manifest, recall, learned.hit_rate_at_1)
 
 

@@ -39,8 +39,8 @@ ONLY_IN = {
     "sqlite3": ("index_builder.embedding_store", "cloud_sync", "components.taught_store", "components.outbox"),
     "httpx": ("index_builder.pictures",),
     "yaml": ("components.nucleus",),
-    "tuf": ("cloud_sync.trust", "index_builder.publish.keys", "index_builder.publish.channel"),
-    "securesystemslib": ("index_builder.publish.keys",),
+    "tuf": ("cloud_sync.trust", "index_builder.publish"),
+    "securesystemslib": ("index_builder.publish.keys", "index_builder.publish.private_keys"),
 }
 
 

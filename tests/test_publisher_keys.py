@@ -14,7 +14,8 @@ from components.store import Store
 from index_builder.cli import main
 from index_builder.publish import channel as channel_module
 from index_builder.publish.channel import read_channel
-from index_builder.publish.keys import PASSPHRASE, Keys, init, read_keys, rotate
+from index_builder.publish.keys import Keys, init, read_keys, rotate
+from index_builder.publish.private_keys import PASSPHRASE
 from index_builder.publish.publishing import publish
 from index_builder.publish.verifying import verify
 

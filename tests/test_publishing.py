@@ -14,7 +14,7 @@ import boto3
 import pytest
 from object_place import BUCKET, as_device, s3_server
 from publish_kit import address_of, files_of, make_keys, place_of, published, shop, silent
-from update_kit import confirmed, passed
+from update_kit import confirmed, fake_model, passed
 
 from cloud_sync.index.orders import UPDATE, Orders
 from cloud_sync.sources import Source, open_source
@@ -27,6 +27,7 @@ from components.core.errors import (
     UnavailableError,
     UntrustedError,
 )
+from components.core.generations import SearchSettings
 from components.store import Store
 from index_builder.publish import channel as channel_module
 from index_builder.publish.channel import KEPT, read_channel, write_timestamp
@@ -37,6 +38,7 @@ from index_builder.publish.publishing import publish
 from index_builder.publish.s3_place import S3Place
 from index_builder.publish.taken import TakenError
 from index_builder.publish.verifying import Verified, verify
+from tests.generations import items, unit_vectors, write_generation
 
 KINDS = ("folder", "tar", "s3")
 
@@ -385,6 +387,10 @@ def test_a_generation_that_is_not_whole_or_finds_too_little_is_not_published(tmp
         store.object_path(store.manifest(1).segments[0].vectors.sha256).unlink()
         with pytest.raises(FormatError, match="missing"):
             published(store, 1, place, keys)
+        careless = SearchSettings(n_trees=1, search_k=1, rescore=1)
+        write_generation(store, unit_vectors(500), items(500), seq=2, search=careless, model=fake_model(store))
+        with pytest.raises(BadContentError, match=r"finds \d+\.\d% of what an exact search finds, less than 98%"):
+            published(store, 2, place, keys)
         assert not files_of(tmp_path / "place")
 
 

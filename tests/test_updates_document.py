@@ -12,7 +12,7 @@ from publish_kit import shop
 from index_builder.increment import FEWEST_VIEWS, MOST_CHANGED, MOST_SEGMENTS
 from index_builder.publish.channel import KEPT, LIFE
 from index_builder.publish.gate import LEAST_RECALL
-from index_builder.publish.keys import PASSPHRASE
+from index_builder.publish.private_keys import PASSPHRASE
 
 PAGE = (Path(__file__).parents[1] / "docs" / "updates.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)

@@ -13,8 +13,9 @@ from tuf.api.serialization.json import JSONSerializer
 from cloud_sync.trust import CHANNEL_FIELD, MAX_METADATA_BYTES, MAX_ROOT_BYTES
 from components.core.errors import BadContentError, FormatError, NotThereError, UntrustedError
 from components.core.generations import MAX_MANIFEST_BYTES, Manifest, decode_manifest
-from index_builder.publish.keys import Keys, expiry, sign
+from index_builder.publish.keys import Keys, expiry
 from index_builder.publish.places import Place
+from index_builder.publish.private_keys import sign
 
 LIFE = {"targets": timedelta(days=730), "snapshot": timedelta(days=730), "timestamp": timedelta(days=60)}
 KEPT = 10

@@ -6,38 +6,23 @@ keys.json        the channel, and where each private key is: file:<name in this 
 """
 
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from securesystemslib.exceptions import Error as SecureSystemsError
-from securesystemslib.signer import AWSSigner, CryptoSigner, Key, Signer, SSlibKey
-from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
+from securesystemslib.signer import Key, Signer, SSlibKey
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from cloud_sync.index.orders import CHANNEL
-from cloud_sync.trust import MAX_ROOT_BYTES
 from components.core.errors import BadContentError, FormatError, LookalikeError, UnavailableError
-from components.files import write_whole
+from index_builder.publish.private_keys import make_key, read_part, sign, signer_of, write_part
 
 ROOT_LIFE = timedelta(days=3650)
-PASSPHRASE = "LOOKALIKE_KEY_PASSPHRASE"  # noqa: S105  # the name of the variable that holds it
-KMS = "awskms:"
 SIGNS_FOR = {"root": ("root",), "publish": ("targets", "snapshot"), "timestamp": ("timestamp",)}
 """The keys that a publisher has, and the roles of The Update Framework that each signs for."""
 _ROOT_NAME = re.compile(r"([1-9][0-9]{0,5})\.root\.json")
@@ -61,7 +46,7 @@ class Keys:
 
     def root_file(self, version: int) -> bytes:
         """The bytes of ``<version>.root.json``."""
-        return _read(self.folder / f"{version}.root.json")
+        return read_part(self.folder / f"{version}.root.json")
 
     def signers(self, role: str, since: int = 0) -> list[Signer]:
         """Who signs for a role of TUF: so many keys as the newest root demands.
@@ -90,10 +75,7 @@ class Keys:
         uri = self.uris.get(keyid)
         if uri is None or not isinstance(public, SSlibKey):
             raise UnavailableError(f"{self.folder / 'keys.json'} does not say where the private key {keyid[:12]} is.")
-        if uri.startswith(KMS):
-            with _asking_kms(uri):
-                return AWSSigner(uri.removeprefix(KMS), public)
-        return _file_signer(self.folder / uri.removeprefix("file:"), public)
+        return signer_of(uri, self.folder, public)
 
 
 def init(folder: Path, channel: str, uris: dict[str, Sequence[str]], root_threshold: int = 1) -> Keys:
@@ -139,10 +121,10 @@ def read_keys(folder: Path, channel: str | None = None) -> Keys:
     if not (folder / "keys.json").exists():
         raise UnavailableError(f"{folder} holds no keys: make some with `python -m index_builder keys init`.")
     try:
-        document = json.loads(_read(folder / "keys.json"))
+        document = json.loads(read_part(folder / "keys.json"))
         of, uris = str(document["channel"]), {str(keyid): str(uri) for keyid, uri in document["keys"].items()}
         versions = sorted(int(name[1]) for path in folder.iterdir() if (name := _ROOT_NAME.fullmatch(path.name)))
-        roots = [Metadata[Root].from_bytes(_read(folder / f"{version}.root.json")) for version in versions]
+        roots = [Metadata[Root].from_bytes(read_part(folder / f"{version}.root.json")) for version in versions]
     except (ValueError, KeyError, TypeError, AttributeError, RepositoryError) as error:
         raise FormatError(f"The keys in {folder} are damaged ({error!r}): restore them from your copy.") from error
     if not roots or [root.signed.version for root in roots] != list(range(1, len(roots) + 1)):
@@ -161,40 +143,10 @@ def expiry(life: timedelta) -> datetime:
 
 
 def _with_key(keys: Keys, root: Root, purpose: str, uri: str, name: str) -> Keys:
-    public: Key
-    if uri.startswith(KMS):
-        uri, public = _kms_key(uri)
-    elif uri == "file":
-        uri, public = f"file:{name}.pem", _new_file(keys.folder / f"{name}.pem")
-    else:
-        raise BadContentError(f"A key cannot be {uri!r}; expected file, or awskms: with the key's id, ARN or alias.")
+    uri, public = make_key(uri, keys.folder, name)
     for role in SIGNS_FOR[purpose]:
         root.add_key(public, role)
     return replace(keys, uris={**keys.uris, public.keyid: uri})
-
-
-def _kms_key(uri: str) -> tuple[str, Key]:
-    with _asking_kms(uri):
-        return AWSSigner.import_(uri.removeprefix(KMS))
-
-
-@contextmanager
-def _asking_kms(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError, SecureSystemsError, UnsignedMetadataError, ValueError) as error:
-        reason = error.__cause__ or error
-        raise UnavailableError(
-            f"{what} cannot be used ({reason}): it must be an asymmetric key for signing (ECC_NIST_P256), and you need "
-            "kms:GetPublicKey and kms:Sign, credentials and AWS_DEFAULT_REGION."
-        ) from error
-
-
-def sign(metadata: Metadata[Any], signers: Iterable[Signer]) -> None:
-    """Add the signatures; raises UnavailableError where a key of KMS cannot be used."""
-    for signer in signers:
-        with _asking_kms(f"The key {signer.public_key.keyid[:12]}"):
-            metadata.sign(signer, append=True)
 
 
 def _signed_root(keys: Keys, old: list[Signer]) -> Keys:
@@ -203,58 +155,6 @@ def _signed_root(keys: Keys, old: list[Signer]) -> Keys:
     own = Keys(keys.folder, keys.channel, keys.uris, (root,)).signers("root")
     sign(root, {signer.public_key.keyid: signer for signer in (*old, *own)}.values())
     document = {"channel": keys.channel, "keys": keys.uris}
-    _write(keys.folder / "keys.json", (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
-    _write(keys.folder / f"{root.signed.version}.root.json", root.to_bytes())
+    write_part(keys.folder / "keys.json", (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+    write_part(keys.folder / f"{root.signed.version}.root.json", root.to_bytes())
     return keys
-
-
-def _new_file(path: Path) -> Key:
-    signer = CryptoSigner.generate_ecdsa()
-    secret = _passphrase()
-    private = load_pem_private_key(signer.private_bytes, None)
-    encryption = BestAvailableEncryption(secret) if secret else NoEncryption()
-    _write(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
-    return signer.public_key
-
-
-def _file_signer(path: Path, public: SSlibKey) -> Signer:
-    pem, secret = _read(path), _passphrase()
-    if b"ENCRYPTED" not in pem.partition(b"\n")[0]:
-        secret = None
-    try:
-        return CryptoSigner(load_pem_private_key(pem, secret), public)
-    except TypeError as error:
-        raise UnavailableError(f"{path} is locked by a passphrase: put it into {PASSPHRASE}.") from error
-    except (ValueError, UnsupportedAlgorithm, SecureSystemsError) as error:
-        raise FormatError(
-            f"{path} cannot be read ({error}): it is another key than the root names, is damaged, or {PASSPHRASE} "
-            "holds another passphrase."
-        ) from error
-
-
-def _passphrase() -> bytes | None:
-    return os.environ.get(PASSPHRASE, "").encode() or None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnavailableError(
-            f"{path} cannot be read ({error.strerror}): it is part of the channel's keys."
-        ) from error
-    if len(data) > MAX_ROOT_BYTES:
-        raise FormatError(f"{path} is too large to be part of a channel's keys.")
-    return data
-
-
-def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    before = os.umask(0o077)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)  # for its owner alone, who may also enter it
-        os.umask(0o777 & ~mode)
-        write_whole(path, data, durable=True)
-    except OSError as error:
-        raise UnavailableError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
-    finally:
-        os.umask(before)
