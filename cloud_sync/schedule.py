@@ -1,5 +1,6 @@
 """When a device asks for a newer index: so that a thousand devices do not ask at once."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -23,9 +24,9 @@ class Schedule:
         self._longest_s = max(interval_s, LONGEST_PAUSE_S)
         self._failures = 0
 
-    def first_s(self) -> float:
-        """How long to wait after the start."""
-        return self._uniform(0.0, self._interval_s)
+    def first_s(self, at_most_s: float = math.inf) -> float:
+        """How long to wait after the start; ``at_most_s`` where somebody waits for it, spread over this time then."""
+        return self._uniform(0.0, min(self._interval_s, at_most_s))
 
     def after_success_s(self) -> float:
         """How long to wait after the source answered, whatever it answered."""

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 1.0
 _HEARD_LATELY_S = 12.0
 _SOON_S = 30.0
+_LOOK_AT_WINDOW_S = 600.0
+"""At most so long until it is asked again whether updates may come now."""
 _QUIET = ("checking", "planning")
 """Steps that every poll goes through: to tell them would say nothing, again and again."""
 Work = Callable[[Orders, Callable[[Step], None], threading.Event], Outcome]
@@ -51,8 +53,8 @@ class Updates:
         self._store = Store(self._index_dir)
         self._clocks = clocks or Clocks()
         self._schedule = Schedule(configuration.poll_interval_s)
-        first_s = self._schedule.first_s()
-        self._poll_at_s = self._clocks.monotonic_s() + (min(first_s, _SOON_S) if soon else first_s)
+        first_s = self._schedule.first_s(_SOON_S) if soon else self._schedule.first_s()
+        self._poll_at_s = self._clocks.monotonic_s() + first_s
         self._window = Window.of(configuration.download_window)
         self._state: IndexState | None = None
         self._model: tuple[int | None, str] = (None, "")
@@ -113,8 +115,14 @@ class Updates:
             self._scrub(stop)
 
     def _poll_is_due(self) -> bool:
-        is_time = self._clocks.monotonic_s() >= self._poll_at_s
-        return bool(self._wished.source) and is_time and self._window.is_open(self._clocks.wall_s())
+        now_s = self._clocks.monotonic_s()
+        if not self._wished.source or now_s < self._poll_at_s:
+            return False
+        if self._window.is_open(self._clocks.wall_s()):
+            return True
+        # Whoever only waited for the window would come with all other devices when it opens.
+        self._poll_at_s = now_s + self._schedule.first_s(_LOOK_AT_WINDOW_S)
+        return False
 
     def _update(self, stop: threading.Event) -> None:
         outcome = self._work(UPDATE, stop)

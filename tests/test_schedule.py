@@ -24,6 +24,11 @@ def test_first_poll_is_spread_over_one_whole_interval() -> None:
     assert spread([one.first_s() for one in schedules(60.0)], 0.0, 60.0)
 
 
+def test_first_poll_after_a_change_of_the_settings_is_spread_over_half_a_minute() -> None:
+    assert spread([one.first_s(30.0) for one in schedules(300.0)], 0.0, 30.0)
+    assert spread([one.first_s(30.0) for one in schedules(10.0)], 0.0, 10.0)
+
+
 def test_polls_that_were_answered_are_spread_around_the_interval() -> None:
     assert spread([one.after_success_s() for one in schedules(60.0)], 30.0, 90.0)
 

@@ -1,13 +1,20 @@
-"""A thousand devices do not ask for a newer index at once: on a clock of their own, and over real HTTP."""
+"""A thousand devices do not ask at once: after a start, an outage, a deployment, at nightfall; and over real HTTP."""
 
 import heapq
 import random
+import threading
+import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from benchmarks.stampede import BACK, END, OUTAGE, PUBLISHED, FixedInterval, Waits, peak_to_mean, rows_of, run
+from cloud_sync.clock import Clocks
+from cloud_sync.configuration import CloudSyncConfiguration, IndexSettings
+from cloud_sync.index.orders import Outcome
 from cloud_sync.schedule import Schedule
+from cloud_sync.updates import Updates
 
 DEVICES = 1_000
 FEW = 100
@@ -41,6 +48,35 @@ def test_busiest_moment_has_at_most_twice_the_mean_of_requests(begin: float, end
     assert peak_to_mean(asked, begin, end)["peak/mean"] <= 2.0
     fixed, _ = simulated([FixedInterval(1.0)] * DEVICES)
     assert peak_to_mean(fixed, begin, end)["peak/mean"] >= 19, "as it would be without"
+
+
+def test_devices_of_a_deployment_do_not_all_ask_when_it_comes(tmp_path: Path) -> None:
+    index = IndexSettings(source=str(tmp_path), trusted_root="{}")
+    settings = CloudSyncConfiguration(index=index, index_dir=str(tmp_path))
+    first = [Updates(settings, soon=True)._poll_at_s - time.monotonic() for _ in range(DEVICES)]
+    assert max(first) <= 30.0
+    assert peak_to_mean([max(0.0, one) / 30 for one in first], 0, 1)["peak/mean"] <= 2.0
+
+
+def test_devices_that_may_update_at_night_do_not_all_ask_when_the_night_begins(tmp_path: Path) -> None:
+    at_ten = time.mktime((2030, 6, 15, 22, 0, 0, 0, 0, -1))
+    now_s, asked = [-7_200.0], list[float]()
+    clocks = Clocks(wall_s=lambda: at_ten + now_s[0], monotonic_s=lambda: 1e6 + now_s[0])
+
+    def ask(*_: object) -> Outcome:
+        asked.append(now_s[0])
+        return Outcome("idle")
+
+    index = IndexSettings(source=str(tmp_path), trusted_root="{}")
+    night = CloudSyncConfiguration(index=index, index_dir=str(tmp_path), download_window="22:00-06:00")
+    devices = [Updates(night, do=ask, clocks=clocks) for _ in range(FEW)]
+    while now_s[0] < 600.0:
+        for device in devices:
+            device._look(threading.Event())
+        now_s[0] += 5.0
+    assert min(asked) >= 0.0
+    assert len([one for one in asked if one < 30.0]) < FEW / 4
+    assert len([one for one in asked if one < 305.0]) >= FEW
 
 
 def test_every_device_has_a_new_version_one_and_a_half_intervals_later() -> None:
