@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from tests import full_disk
 from tests.attacks import ATTACKS, attack
 from tests.attacks import BREAKS as BROKEN
+from tests.bad_generations import ANSWERED, on_a_running_device, taken
+from tests.bad_generations import BREAKS as UNCHECKED
 from tests.crash_cases import CASES, suffer
 from tests.interrupted_updates import killed_at_operations, killed_at_random
 from tests.lies import Told, cut, lie, no_deadline, no_hash, no_resume, several
@@ -101,6 +103,21 @@ def attacking(rounds: int) -> Iterator[Row]:
         yield Row(f"of these, {names[0]}"[:44], len(names), 0, left_out, len(succeeded))
 
 
+def bad_generations(rounds: int) -> Iterator[Row]:
+    """Correctly signed generations that are bad, brought to the real components while these are asked."""
+    for _ in range(rounds):
+        refused = list(on_a_running_device())
+        bad = [one.line for one in refused if one.problem]
+        asked, answered = sum(one.asked for one in refused), sum(one.answered for one in refused)
+        bad += [] if answered >= ANSWERED * asked else [f"{asked - answered} of {asked} queries are not answered"]
+        longest = max(one.seconds for one in refused)
+        said = f"refused within {longest:.0f} s; {answered} of {asked} queries answered"
+        yield Row("bad generations", len(refused), len(bad), said=next(iter(bad), said))
+    for left_out, (how, name) in UNCHECKED.items():
+        with how():
+            yield Row(f"of these: {name}", 1, 0, left_out, len(taken((name,))))
+
+
 def _row(what: str, told: Sequence[Told], mutant: str, broken: Sequence[Told]) -> Row:
     bad = [f"{one.name}: {one.problem}" for one in told if one.problem]
     longest = f"at most {max(one.seconds for one in told):.0f} s"
@@ -113,6 +130,7 @@ PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "kills": (kills, 300, "how often an update is killed"),
     "full-disks": (full_disks, 200, "how many updates meet a full disk"),
     "attacks": (attacking, 1, "how often each attack on the metadata is made"),
+    "bad-generations": (bad_generations, 1, "how often each bad generation is published"),
     "lies": (lying, 3, "how often each lie of a server is told"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
