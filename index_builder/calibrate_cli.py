@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{name}: {meaning}" for name, meaning in CAMERAS.items()) + " (default: settled)",
     )
     add_wrong_on_unknown(parser)
+    parser.add_argument(
+        "--anyway", action="store_true", help="publish even what makes the probabilities less true than they are"
+    )
     parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
 
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     photos = read_photos(args.photos, args.use, args.unknown)
     with Steps() as steps:
         asked = ask(Store(args.generation), None, photos, max(1, args.threads), steps.announce, camera=args.camera)
-        made = recalibrate(asked, args.wrong_on_unknown)
+        made = recalibrate(asked, args.wrong_on_unknown, anyway=args.anyway)
     if args.json is not None:
         fields = dataclasses.asdict(made)
         fields["unreadable_photos"] = [dataclasses.asdict(one) for one in asked.unreadable]
@@ -56,6 +59,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _headline(made: Recalibration, folder: Path) -> str:
     where = str(folder).encode(errors="replace").decode()
+    if made.unchanged and made.worse:
+        return (
+            f"Generation {made.generation} in {where} is as it was: its probabilities are truer (--anyway for others)."
+        )
     return f"Generation {made.generation} in {where} {'is as it was' if made.unchanged else 'is ready'}: calibrated."
 
 

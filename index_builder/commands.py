@@ -113,8 +113,8 @@ def add_wrong_on_unknown(parser: argparse.ArgumentParser) -> None:
         "--wrong-on-unknown",
         type=_share,
         metavar="SHARE",
-        help="how many of the pictures of unknown items may be answered, 0 to 1 (default: as many as pay in right "
-        "answers); fewer than 8 items are not calibrated by a build",
+        help="how many of the pictures of unknown items may be answered, 0 to 1 (default: as many as pay, where a "
+        "wrong answer costs what a right one is worth); fewer than 8 items are not calibrated by a build",
     )
 
 

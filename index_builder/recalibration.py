@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.core.decisions import Calibration, Thresholds
+from components.core.decisions import COMPARED, Calibration, Thresholds
 from components.core.errors import BadContentError, UnavailableError
 from components.searcher.snapshot import Snapshot
 from index_builder.answers import Answer, Run, answered
-from index_builder.learning.calibration import TOP, UNKNOWN, UNKNOWN_SHARE, Answers, calibrate
+from index_builder.learning.calibration import UNKNOWN, UNKNOWN_SHARE, Answers, calibrate
 from index_builder.measures import weighted_calibration_error
 from index_builder.next_generation import write_next
 
@@ -39,7 +39,9 @@ class Recalibration:
 
     generation: int
     unchanged: bool
-    """The active generation has these thresholds already: nothing was written."""
+    """Nothing was written: the active generation has these thresholds already, or would state less true ones."""
+    worse: bool
+    """The probabilities of the active generation are as true, or truer."""
     photos: int
     items: int
     """How many items the photos show."""
@@ -61,10 +63,11 @@ class Case:
     thing: str
 
 
-def recalibrate(run: Run, wrong_on_unknown: float | None = None) -> Recalibration:
+def recalibrate(run: Run, wrong_on_unknown: float | None = None, *, anyway: bool = False) -> Recalibration:
     """Fit on ``run``, the answers of the active generation, and publish the next one; deterministic.
 
     ``wrong_on_unknown`` is the share of the photos of unknown things that may be answered; None: as many as pay.
+    Nothing is published where that makes probabilities less true and nobody asked for another share, unless ``anyway``.
     Raises BadContentError where there are too few photos, UnavailableError where ``run`` is of an older generation.
     """
     snapshot = run.snapshot
@@ -77,10 +80,14 @@ def recalibrate(run: Run, wrong_on_unknown: float | None = None) -> Recalibratio
             f"Generation {snapshot.manifest.seq} is no longer the newest one in {run.store.index_dir}: calibrate again."
         )
     thresholds = replace(snapshot.manifest.thresholds, calibration=calibration)
+    worse = _is_worse(before, after) and thresholds != snapshot.manifest.thresholds
+    if worse and wrong_on_unknown is None and not anyway:
+        thresholds = snapshot.manifest.thresholds
     manifest, unchanged = write_next(replace(snapshot.manifest, thresholds=thresholds), run.store)
     return Recalibration(
         generation=manifest.seq,
         unchanged=unchanged,
+        worse=worse,
         photos=len(known),
         items=len({case.thing for case in known}),
         unknown_photos=len(unknown),
@@ -88,8 +95,13 @@ def recalibrate(run: Run, wrong_on_unknown: float | None = None) -> Recalibratio
         unreadable=len(run.unreadable),
         before=before,
         after=after,
-        min_known=round(calibration.min_known, 4),
+        min_known=round(thresholds.calibration.min_known if thresholds.calibration else 0.0, 4),
     )
+
+
+def _is_worse(before: Stated, after: Stated) -> bool:
+    old, new = before.expected_calibration_error, after.expected_calibration_error
+    return old is not None and new is not None and new >= old
 
 
 def without_its_item(answer: Answer) -> Answer:
@@ -124,7 +136,7 @@ def _fit(
 def _columns(cases: Sequence[Case], numbers: Mapping[str, int]) -> Answers:
     """The answers as arrays; ``numbers`` has one for every item's id."""
     answers = [case.answer for case in cases]
-    top = min(TOP, len(numbers) - 1)  # where an item is left out, there is one less
+    top = min(COMPARED, len(numbers) - 1)  # where an item is left out, there is one less
     return Answers(
         scores=np.array([[match.score for match in one.matches[:top]] for one in answers], np.float32),
         position=np.array([int(one.rank) - 1 if one.rank <= top else -1 for one in answers], np.int64),

@@ -157,7 +157,7 @@ def _one_line(data: bytes, chance: random.Random) -> bytes:
 
 def _manifest_of(folder: Path) -> tuple[Store, Manifest]:
     store, several = Store(folder), some_items(40, views=2)
-    numbers = ("known_bias", "known_score", "known_margin", "temperature", "style_bias", "style_score", "min_known")
+    numbers = [field.name for field in dataclasses.fields(Calibration) if field.name != "min_known_by_category"]
     calibration = Calibration(**dict.fromkeys(numbers, 0.5), min_known_by_category={"c1": 0.4})
     write_generation(store, unit_vectors(40), several, tail=10, removed=(3, 4))
     manifest = store.manifest(1)

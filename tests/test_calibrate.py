@@ -34,6 +34,9 @@ SURE = Calibration(
     known_score=0.0,
     known_margin=0.0,
     temperature=0.001,
+    answer_bias=9.0,
+    answer_score=0.0,
+    answer_share=0.0,
     style_bias=0.0,
     style_score=0.0,
     min_known=0.5,
@@ -149,6 +152,18 @@ def test_photos_are_judged_by_what_was_not_fitted_on_them(store: Store, run: Run
     assert first.after == second.after
 
 
+def test_probabilities_that_are_truer_as_they_are_stay(store: Store, run: Run) -> None:
+    recalibrate(asked(store, run, others=True))
+    fewer = dataclasses.replace(run, answers=[one for one in run.answers if one.photo.path.name != "p0-0.png"])
+    kept = recalibrate(asked(store, fewer, others=True))
+    assert kept.worse and kept.unchanged and store.active() == 2
+    assert kept.min_known == round(calibration_of(store).min_known, 4)
+    asked_for = recalibrate(asked(store, fewer, others=True), 0.1)
+    assert asked_for.worse and not asked_for.unchanged and store.active() == 3
+    forced = recalibrate(asked(store, fewer, others=True), anyway=True)
+    assert not forced.unchanged and store.active() == 4
+
+
 def test_calibrating_again_changes_nothing_and_elsewhere_gives_the_same(store: Store, run: Run, tmp_path: Path) -> None:
     other = Store(shutil.copytree(store.index_dir, tmp_path / "other"))
     recalibrate(asked(store, run))
@@ -204,9 +219,19 @@ def test_pictures_of_nothing_do_not_count_as_unknown_items(category: str) -> Non
     assert sum(found.known(float(np.float32(score)), 0.0) >= least for score in things) == 20
 
 
-def test_without_a_share_what_is_more_probably_known_than_not_is_answered() -> None:
-    known, unknown = arrays([0.9] * 50, [0] * 50), arrays([0.85] * 50, [UNKNOWN] * 50)
-    assert calibrate(known, unknown, {0: "", 1: ""}).min_known <= 0.5
+def test_without_a_share_as_many_are_answered_as_bring_more_than_they_cost() -> None:
+    known, unknown = arrays([0.9] * 50 + [0.7] * 10, [0] * 60), arrays([0.8] * 60, [UNKNOWN] * 60)
+    found = calibrate(known, unknown, {0: "", 1: ""})
+    assert found.known(0.9, 0.0) >= found.min_known > found.known(0.8, 0.0)  # beyond them, too few would be right
+    lenient = calibrate(known, arrays([0.8] + [0.1] * 59, [UNKNOWN] * 60), {0: "", 1: ""})
+    assert lenient.known(0.7, 0.0) >= lenient.min_known > lenient.known(0.1, 0.0)
+
+
+def test_wrong_answers_cost_what_right_ones_are_worth() -> None:
+    """The worse half of the known is found wrong: it is not answered, however surely it is known."""
+    known = arrays([0.9] * 50 + [0.6] * 50, [0] * 50 + [1] * 50)
+    found = calibrate(known, arrays([0.1] * 50, [UNKNOWN] * 50), {0: "", 1: ""})
+    assert found.known(0.9, 0.0) >= found.min_known > found.known(0.6, 0.0) > 0.5
 
 
 def test_a_build_is_as_strict_as_it_is_told(model_dir: Path, tmp_path: Path) -> None:

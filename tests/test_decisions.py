@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from components.core.decisions import Calibration, Thresholds, decide, logistic, with_probabilities
+from components.core.decisions import COMPARED, Calibration, Thresholds, decide, logistic, with_probabilities
 from components.core.errors import FormatError
 from components.core.messages import Match
 
@@ -14,6 +14,9 @@ CALIBRATION = Calibration(
     known_score=10.0,
     known_margin=5.0,
     temperature=0.1,
+    answer_bias=-5.0,
+    answer_score=10.0,
+    answer_share=0.5,
     style_bias=-3.0,
     style_score=10.0,
     min_known=0.5,
@@ -41,27 +44,32 @@ def test_no_match_says_whether_filters_or_an_empty_catalog_are_to_blame() -> Non
 
 def test_probabilities_are_those_of_the_formula() -> None:
     first, second = judged(0.9, 0.8)
-    known = 1 / (1 + math.exp(5 - 9 - 0.5))
     share = 1 / (1 + math.exp(-1))
-    assert first.probability == pytest.approx(known * share)
-    assert second.probability == pytest.approx(known * (1 - share))
+    right = 1 / (1 + math.exp(5 - 9 - 0.5 * math.log(share / (1 - share))))
+    assert first.probability == pytest.approx(right)
+    assert second.probability == pytest.approx(1 - right)
+    low, lower = judged(0.4, 0.3)  # probably neither
+    assert (lower.probability or 0) / (low.probability or 1) == pytest.approx((1 - share) / share)
 
 
-def test_probabilities_of_all_matches_are_at_most_one_together() -> None:
-    several = judged(0.99, 0.98, 0.97, 0.2, -0.5)
-    shares = [match.probability or 0.0 for match in several]
-    assert shares == sorted(shares, reverse=True)
-    assert 0.9 < sum(shares) <= 1
+@pytest.mark.parametrize("bias", [-20.0, -5.0, 0.0, 20.0])
+def test_probabilities_of_all_matches_are_at_most_one_together_and_the_best_has_most(bias: float) -> None:
+    calibration = dataclasses.replace(CALIBRATION, answer_bias=bias)
+    several = [Match(f"i{n}", score) for n, score in enumerate((0.99, 0.98, 0.97, 0.2, -0.5))]
+    stated = [match.probability or 0.0 for match in with_probabilities(several, calibration)]
+    assert stated == sorted(stated, reverse=True)
+    assert 0 < sum(stated) <= 1 + 1e-9
 
 
-def test_the_best_match_is_as_probable_as_such_answers_were_right() -> None:
-    shy = dataclasses.replace(CALIBRATION, answer_bias=-1.0, answer_slope=0.5)
-    before = judged(0.9, 0.8, 0.1)
-    after = with_probabilities(before, shy)
-    odds = math.log((before[0].probability or 0) / (1 - (before[0].probability or 0)))
-    assert after[0].probability == pytest.approx(logistic(-1.0 + 0.5 * odds))
-    shares = [match.probability or 0.0 for match in after]
-    assert shares == sorted(shares, reverse=True) and sum(shares) <= 1
+def test_a_probability_is_the_same_however_many_matches_are_asked_for() -> None:
+    scores = [0.9 - 0.02 * n for n in range(50)]
+    few, many = judged(*scores[:COMPARED]), judged(*scores)
+    assert many[:COMPARED] == few
+
+
+def test_the_only_item_that_passes_a_filter_is_not_certain() -> None:
+    (alone,) = judged(0.3)
+    assert 0.1 < (alone.probability or 0) < 0.9
 
 
 def test_a_clear_winner_is_a_match() -> None:

@@ -88,8 +88,13 @@ def test_logistic_regression_finds_the_model_that_made_the_data() -> None:
     rng = np.random.default_rng(3)
     features = rng.normal(size=(20_000, 2))
     chance = 1 / (1 + np.exp(-(0.5 + features @ [2.0, -1.0])))
-    found = fit_logistic(features, (rng.random(20_000) < chance).astype(float), np.ones(20_000))
+    true = (rng.random(20_000) < chance).astype(float)
+    found = fit_logistic(features, true, np.ones(20_000), ridge=0.0)
     np.testing.assert_allclose(found, [0.5, 2.0, -1.0], atol=0.1)
+    shifted = fit_logistic(100 * features + 7, true, np.ones(20_000))  # what is far apart is no surer for it
+    shy = fit_logistic(features, true, np.ones(20_000))
+    np.testing.assert_allclose(shifted[1:] * 100, shy[1:], rtol=1e-6)
+    assert 0.5 < shy[1] / found[1] < 1
 
 
 def unit_all(vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Vectors:

@@ -102,7 +102,7 @@ def test_curl_searches_from_the_readme(command: str, home: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     port = free_port()
-    options = f"--root {home / 'curl'} --catalog my-products --port {port} --seconds 60"
+    options = f"--root {home / 'curl'} --catalog my-products --port {port} --seconds 200"
     demo = subprocess.Popen(
         [".venv/bin/python", "-m", "components.demo", *options.split()],
         cwd=home,
@@ -111,8 +111,9 @@ def test_curl_searches_from_the_readme(command: str, home: Path) -> None:
     )
     try:
         assert demo.stdout is not None
-        patient = f"--retry 40 --retry-delay 1 --retry-all-errors --fail --silent {command.removeprefix('curl')}"
-        assert '"item_id"' in run(f"curl {patient.replace('8080', port)}", home)
+        ready = f"curl --retry 120 --retry-delay 1 --retry-all-errors --fail --silent http://127.0.0.1:{port}/readyz"
+        run(ready, home)  # before that, the API answers that it is not
+        assert '"item_id"' in run(command.replace("8080", port), home)
     finally:
         demo.terminate()
         demo.communicate(timeout=20)

@@ -1,9 +1,8 @@
 """Which of the matches is the answer, and how probable it is: match, ambiguous, or no match and why.
 
-A match's probability is that of the item being in the catalog at all, times its share among the matches. The first is
-logistic in the best score and its margin to the second item (Platt 1999), the second a softmax of the scores with a
-temperature (Guo et al. 2017). How often the best match then is right corrects its probability (Platt's scaling once
-more); the builder fits all three on held-out views.
+Each match has a share: a softmax of the scores with a temperature (Guo et al. 2017). How probable it is that the best
+match is right is logistic in its score and in the log-odds of its share (Platt 1999), and how probable that the catalog
+has the item at all in its score and its margin to the second one. The builder fits all of it on held-out views.
 """
 
 import math
@@ -15,9 +14,13 @@ from components.core.messages import Match
 
 MAX_CANDIDATES = 4
 CLEARLY_FIRST = 2.0
-"""The best match is the answer where it is so many times as probable as the second."""
+"""The best match is the answer where its share is so many times that of the second."""
 STILL_POSSIBLE = 0.25
-"""A candidate is at least so many times as probable as the best match."""
+"""A candidate has at least so much of the best match's share."""
+COMPARED = 5
+"""Among so many items the shares are shared out, however many a client asks for."""
+SUREST = 0.999
+"""A larger share makes no match more probable: the only item that passes the filters has all of it."""
 _STEEPEST = 60.0
 
 
@@ -30,20 +33,21 @@ class Calibration:
     known_margin: float
     temperature: float
     """What the scores are divided by before the softmax."""
+    answer_bias: float
+    answer_score: float
+    answer_share: float
+    """Of the best match being right: what its score and the log-odds of its share are multiplied by."""
     style_bias: float
     style_score: float
     min_known: float
     """Below this probability of being in the catalog, the picture shows an unknown item."""
     min_known_by_category: Mapping[str, float] = field(default_factory=dict)
     """The same for categories with enough views of their own."""
-    answer_bias: float = 0.0
-    answer_slope: float = 1.0
-    """Of the best match: what its log-odds by the above are turned into."""
 
     def __post_init__(self) -> None:
         numbers = [value for value in vars(self).values() if isinstance(value, float)]
         numbers += self.min_known_by_category.values()
-        if not all(isinstance(number, float) and math.isfinite(number) for number in numbers) or len(numbers) < 7:
+        if not all(isinstance(number, float) and math.isfinite(number) for number in numbers) or len(numbers) < 10:
             raise FormatError("A manifest's calibration holds what is no finite number: build the generation again.")
         if self.temperature <= 0:
             raise FormatError(f"A manifest says temperature {self.temperature!r}; expected more than 0.")
@@ -52,9 +56,9 @@ class Calibration:
         """The probability that the picture shows an item of the catalog."""
         return logistic(self.known_bias + self.known_score * best + self.known_margin * (best - second))
 
-    def answer(self, probability: float) -> float:
-        """How often a best match of this probability, by presence and share alone, is right."""
-        return logistic(self.answer_bias + self.answer_slope * log_odds(probability))
+    def right(self, best: float, share: float) -> float:
+        """The probability that the best match, of this score and share, is right."""
+        return logistic(self.answer_bias + self.answer_score * best + self.answer_share * log_odds(share))
 
     def style(self, score: float) -> float:
         """The probability that an item with this score is of the kind that the picture shows."""
@@ -98,20 +102,28 @@ def with_probabilities(
         return tuple(matches)
     if mode == "style":
         return tuple(replace(match, probability=calibration.style(match.score)) for match in matches)
-    uncorrected = shares([match.score for match in matches], calibration)
-    first = calibration.answer(uncorrected[0])
-    # What the best match gains or loses, the others lose or gain; none becomes more probable than it.
-    others = (1 - first) / max(1 - uncorrected[0], 1e-6)
-    stated = [first, *(min(share * others, first) for share in uncorrected[1:])]
+    several = shares([match.score for match in matches], calibration.temperature)
+    first = calibration.right(matches[0].score, several[0])
+    # The others keep their proportion to it, as far as it leaves them anything.
+    left = min(first / several[0], (1 - first) / max(1 - several[0], 1 - SUREST))
+    stated = [first, *(share * left for share in several[1:])]
     return tuple(replace(match, probability=share) for match, share in zip(matches, stated, strict=True))
 
 
-def shares(scores: Sequence[float], calibration: Calibration) -> list[float]:
-    """The probability of each item with these ``scores``, best first, by presence and share alone."""
-    known = _known(scores, calibration)
-    weights = [math.exp((score - scores[0]) / calibration.temperature) for score in scores]
-    total = sum(weights)
-    return [known * weight / total for weight in weights]
+def shares(scores: Sequence[float], temperature: float) -> list[float]:
+    """The share of each of ``scores``, best first: of the first COMPARED ones they are 1 together."""
+    weights = [math.exp((score - scores[0]) / temperature) for score in scores]
+    total = sum(weights[:COMPARED])
+    return [weight / total for weight in weights]
+
+
+def candidates(several_shares: Sequence[float]) -> int:
+    """How many of the first matches may be the right one, by the shares of all, best first."""
+    first = several_shares[0]
+    several = sum(other >= STILL_POSSIBLE * first for other in several_shares[:MAX_CANDIDATES])
+    if several < 2 or first >= CLEARLY_FIRST * several_shares[1]:  # one alone is no choice
+        return 1
+    return several
 
 
 def decide(
@@ -142,14 +154,10 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-_STEEPEST, min(_STEEPEST, x))))
 
 
-def log_odds(probability: float) -> float:
-    """log(p / (1 - p)), finite for any p from 0 to 1."""
-    within = min(max(probability, 1e-6), 1 - 1e-6)
+def log_odds(share: float) -> float:
+    """log(p / (1 - p)) of a share from 0 to 1; of one beyond SUREST, that of SUREST."""
+    within = min(max(share, 1 - SUREST), SUREST)
     return math.log(within / (1 - within))
-
-
-def _known(scores: Sequence[float], calibration: Calibration) -> float:
-    return calibration.known(scores[0], scores[1] if len(scores) > 1 else min(scores[0], 0.0))
 
 
 def _no_match(reason: str, cause: str = "unknown_item") -> Decision:
@@ -158,13 +166,11 @@ def _no_match(reason: str, cause: str = "unknown_item") -> Decision:
 
 def _decide_item(matches: Sequence[Match], calibration: Calibration, category: str) -> Decision:
     strict = calibration.min_known_by_category.get(category, calibration.min_known)
-    if _known([match.score for match in matches], calibration) < strict:
+    second = matches[1].score if len(matches) > 1 else min(matches[0].score, 0.0)
+    if calibration.known(matches[0].score, second) < strict:
         return _no_match("this looks like no item of the catalog")
-    stated = [match.probability or 0.0 for match in matches[:MAX_CANDIDATES]]
-    candidates = sum(share >= STILL_POSSIBLE * stated[0] for share in stated)
-    if candidates < 2 or stated[0] >= CLEARLY_FIRST * stated[1]:  # one alone is no choice
-        return Decision("match")
-    return Decision("ambiguous", candidates=candidates)
+    several = candidates(shares([match.score for match in matches], calibration.temperature))
+    return Decision("match") if several == 1 else Decision("ambiguous", candidates=several)
 
 
 def _decide_style(matches: Sequence[Match]) -> Decision:

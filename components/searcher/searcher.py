@@ -1,7 +1,7 @@
 """From a query to its result: project, search, decide, and hold steady what a camera sees."""
 
 from components.core.camera_mean import CameraMean
-from components.core.decisions import MAX_CANDIDATES, decide, with_probabilities
+from components.core.decisions import COMPARED, decide, with_probabilities
 from components.core.errors import ModelMismatchError
 from components.core.generations import Manifest
 from components.core.messages import Query, SearchResult
@@ -65,7 +65,7 @@ def _search(query: Query, index: Index, evidence: Vectors, mean: Vectors | None 
     """What the frames ``evidence``, shape (n, dim), find together: a score is the mean of each frame's own."""
     vector = index.snapshot.projection.query(evidence, mean).mean(axis=0)
     # The decision looks at the runners-up even where the client wants the best item alone.
-    matches = index.search(vector, max(query.k, MAX_CANDIDATES), query.filters)
+    matches = index.search(vector, max(query.k, COMPARED), query.filters)
     thresholds = index.snapshot.manifest.thresholds
     matches = with_probabilities(matches, thresholds.calibration, query.mode)
     category = index.snapshot.category_of[matches[0].item_id] if matches else ""

@@ -1,20 +1,19 @@
 """From held-out scores to probabilities: how often an answer with such scores was right."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from components.core.decisions import Calibration, log_odds, shares
+from components.core.decisions import COMPARED, Calibration, candidates, log_odds, shares
 from components.core.segments import Vectors
 from index_builder.learning.discriminant import Labels
 from index_builder.learning.held_out import FOLDS, Asked
-from index_builder.learning.logistic import Numbers, fit_logistic
+from index_builder.learning.logistic import Flags, Numbers, fit_logistic
+from index_builder.learning.strictness import Cases, least_known
 
-UNKNOWN_SHARE = 0.3
+UNKNOWN_SHARE = 0.25
 """How many of a camera's pictures of things are taken to show none of the catalog."""
-ALWAYS_ANSWERED = 0.5
-"""A picture that more probably shows a known item than not is answered."""
 ENOUGH_OF_A_CATEGORY = 100
 _TEMPERATURES = np.geomspace(0.01, 0.5, 40)
 _PENALTIES = np.arange(0.0, 0.5, 0.025)
@@ -22,9 +21,6 @@ USUAL_PENALTY = 0.15
 """Where there are no photos to measure it with."""
 UNKNOWN, NOTHING = -1, -2
 """In place of the right item's number: the query shows another thing, or nothing."""
-TOP = 5
-_JUST_ABOVE = 1e-9
-"""So much more than a probability that it is not reached, however the device rounds."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def unknown_answers(asked: Sequence[Asked], penalty: float, nothing: Vectors) ->
 def _joined(parts: Sequence[tuple[Vectors, Labels, float]]) -> Answers:
     scores, position, first, rights, weights = [], [], [], [], []
     for found, right, weight in parts:
-        top = min(TOP, found.shape[1])
+        top = min(COMPARED, found.shape[1])
         order = np.argsort(-found, axis=1, kind="stable")[:, :top]
         there = order == right[:, None]
         scores.append(np.take_along_axis(found, order, axis=1))
@@ -101,50 +97,57 @@ def calibrate(
     """The calibration; ``categories`` has one for every item's number.
 
     ``wrong_on_unknown`` is the share of the queries for unknown items that may be answered; without it, as many as
-    pays, see _strict.
+    pays, see strictness.
     """
-    features = np.vstack([_features(known), _features(unknown)])
-    everything = [*known.scores, *unknown.scores]
-    true = np.concatenate([np.ones(len(known.first)), np.zeros(len(unknown.first))])
-    weights = np.concatenate(
-        [(1 - UNKNOWN_SHARE) * _share(known.weights), UNKNOWN_SHARE * _share(unknown.weights)]
-    ) * len(true)
-    bias, score, margin = fit_logistic(features, true, weights).tolist()
-    pairs = zip(known.first.tolist(), known.right.tolist(), strict=True)
-    same_kind = np.array([categories[first] == categories[right] for first, right in pairs], float)
-    kinds = np.concatenate([same_kind, np.zeros(len(unknown.first))])
-    style_bias, style_score = fit_logistic(features[:, :1], kinds, weights).tolist()
-    of_known, of_unknown = (
-        1 / (1 + np.exp(-(bias + _features(several) @ [score, margin]))) for several in (known, unknown)
-    )
+    everything = _both(known, unknown)
+    features, right = _features(everything), everything.position == 0
+    weights = everything.weights * len(right)
+    bias, score, margin = fit_logistic(features, (everything.right >= 0).astype(float), weights).tolist()
+    pairs = zip(everything.first.tolist(), everything.right.tolist(), strict=True)
+    same_kind = np.array([item >= 0 and categories[first] == categories[item] for first, item in pairs], float)
+    style_bias, style_score = fit_logistic(features[:, :1], same_kind, weights).tolist()
     temperature = _temperature(known)
-    if wrong_on_unknown is not None:
-        of_things = unknown.right == UNKNOWN
-        of_unknown, unknown = of_unknown[of_things], _part(unknown, of_things)
-    draft = Calibration(
+    several = [shares(row.tolist(), temperature) for row in everything.scores]
+    stated = np.column_stack([features[:, 0], [log_odds(one[0]) for one in several]])
+    answer = fit_logistic(stated, right.astype(float), weights).tolist()
+    among = (everything.position >= 0) & (everything.position < [candidates(one) for one in several])
+    probably = 1 / (1 + np.exp(-(bias + features @ [score, margin])))
+    cases = Cases(probably, among, everything.right == UNKNOWN, weights)
+    return Calibration(
         known_bias=bias,
         known_score=score,
         known_margin=margin,
         temperature=temperature,
+        answer_bias=answer[0],
+        answer_score=answer[1],
+        answer_share=answer[2],
         style_bias=style_bias,
         style_score=style_score,
-        min_known=_strict(of_known, known, of_unknown, unknown, wrong_on_unknown),
-        min_known_by_category=_by_category(of_known, known, of_unknown, unknown, categories, wrong_on_unknown),
+        min_known=least_known(cases, wrong_on_unknown),
+        min_known_by_category=_by_category(cases, everything, categories, wrong_on_unknown),
     )
-    right = np.concatenate([known.position == 0, np.zeros(len(everything) - len(known.first))])
-    odds = np.array([log_odds(shares(scores.tolist(), draft)[0]) for scores in everything])[:, None]
-    answer_bias, answer_slope = fit_logistic(odds, right, weights).tolist()
-    return replace(draft, answer_bias=answer_bias, answer_slope=answer_slope)
+
+
+def _both(known: Answers, unknown: Answers) -> Answers:
+    """All of them; those to unknown things have UNKNOWN_SHARE of the weight."""
+    return Answers(
+        scores=np.concatenate([known.scores, unknown.scores]),
+        position=np.concatenate([known.position, unknown.position]),
+        first=np.concatenate([known.first, unknown.first]),
+        right=np.concatenate([known.right, unknown.right]),
+        weights=np.concatenate(
+            [
+                (1 - UNKNOWN_SHARE) * known.weights / known.weights.sum(),
+                UNKNOWN_SHARE * unknown.weights / unknown.weights.sum(),
+            ]
+        ),
+    )
 
 
 def _features(several: Answers) -> Numbers:
     best = several.scores[:, 0].astype(float)
     second = several.scores[:, 1] if several.scores.shape[1] > 1 else np.minimum(best, 0.0)
     return np.column_stack([best, best - second])
-
-
-def _share(weights: Numbers) -> Numbers:
-    return np.asarray(weights / weights.sum())
 
 
 def _temperature(known: Answers) -> float:
@@ -162,45 +165,14 @@ def _temperature(known: Answers) -> float:
     return round(float(min(_TEMPERATURES, key=lambda t: loss(float(t)))), 4)
 
 
-def _strict(
-    of_known: Numbers, known: Answers, of_unknown: Numbers, unknown: Answers, wrong_on_unknown: float | None
-) -> float:
-    """From where on to answer: from where only the share ``wrong_on_unknown`` of the unknown is answered.
-
-    Without it, where right answers less answered unknown items are most (Youden 1950), or earlier.
-    """
-    if wrong_on_unknown is not None:
-        return _at_most(wrong_on_unknown, of_unknown, unknown.weights)
-    candidates = np.unique(np.round(np.concatenate([of_known, of_unknown]), 4))
-    right, wrong = _share(known.weights) * (known.position == 0), _share(unknown.weights)
-    gains = [right[of_known >= least].sum() - wrong[of_unknown >= least].sum() for least in candidates]
-    return min(float(candidates[int(np.argmax(gains))]), ALWAYS_ANSWERED)
-
-
-def _at_most(wrong: float, of_unknown: Numbers, weights: Numbers) -> float:
-    """The lowest value that at most the share ``wrong`` of the unknown reaches."""
-    order = np.argsort(-of_unknown, kind="stable")
-    too_many = np.cumsum(weights[order]) > wrong * weights.sum() + _JUST_ABOVE
-    return float(of_unknown[order][too_many.argmax()]) + _JUST_ABOVE if too_many.any() else 0.0
-
-
 def _by_category(
-    of_known: Numbers,
-    known: Answers,
-    of_unknown: Numbers,
-    unknown: Answers,
-    categories: Mapping[int, str],
-    wrong_on_unknown: float | None,
+    cases: Cases, several: Answers, categories: Mapping[int, str], wrong_on_unknown: float | None
 ) -> dict[str, float]:
-    names = [np.array([categories[int(item)] for item in several.first]) for several in (known, unknown)]
+    """For each category that was answered often enough, both to known and to unknown things."""
+    names = np.array([categories[int(item)] for item in several.first])
     found = {}
-    for name in sorted(set(names[0].tolist()) & set(names[1].tolist()) - {""}):
-        here, there = names[0] == name, names[1] == name
-        if min(here.sum(), there.sum()) >= ENOUGH_OF_A_CATEGORY:
-            parts = (of_known[here], _part(known, here), of_unknown[there], _part(unknown, there))
-            found[name] = _strict(*parts, wrong_on_unknown)
+    for name in sorted(set(names.tolist()) - {""}):
+        here: Flags = names == name
+        if min((here & (several.right >= 0)).sum(), (here & cases.unknown_item).sum()) >= ENOUGH_OF_A_CATEGORY:
+            found[name] = least_known(cases.where(here), wrong_on_unknown)
     return found
-
-
-def _part(several: Answers, chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Answers:
-    return Answers(*(vars(several)[name][chosen] for name in ("scores", "position", "first", "right", "weights")))

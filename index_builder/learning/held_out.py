@@ -2,7 +2,8 @@
 
 Items are left out in turn (cross-validation): each of their photos, or rendered views where there are none, asks for an
 item that is known by its studio picture alone, and, with that item taken away, for an unknown one. Of the other items a
-part of the photos is left out: they ask for items that are known by other photos.
+part of the photos is left out: they ask for items that are known by other photos. The metric does not learn from what
+is left out; but what asks, asks the whole index, in which all other items are as they will be.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from components.core.segments import Vectors
-from index_builder.learning.discriminant import Labels, Whitening, whitening
+from index_builder.learning.discriminant import Labels, Whitening, unit, whitening
 from index_builder.learning.material import Material
 from index_builder.learning.metric import Metric, prototypes, scatter_of, studio_vectors
 
@@ -66,36 +67,46 @@ def _turns(items: Labels) -> Labels:
 
 @dataclass(frozen=True)
 class Asked:
-    """Scores of queries against every item, (queries, items); -1 where an item has no such vector."""
+    """Scores of queries against every item; -1 where an item has no such vector."""
 
     right: Labels = field(repr=False)
     """The item that each query shows, (queries,)."""
     taught: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
     """Whether that is known by other photos, (queries,)."""
+    own: Vectors = field(repr=False)
+    """What that scores, by what may be known of it, (queries,)."""
     found: Vectors = field(repr=False)
+    """What the others score, (queries, items)."""
     with_photos: "np.ndarray[tuple[int], np.dtype[np.bool_]]" = field(repr=False)
     """Which items the index knows by photos, (items,)."""
 
     def scores(self, penalty: float) -> Vectors:
         """Every item's score, where those with photos score ``penalty`` less."""
-        return np.asarray(self.found - np.float32(penalty) * self.with_photos, np.float32)
+        scores = np.asarray(self.found - np.float32(penalty) * self.with_photos, np.float32)
+        scores[np.arange(len(self.right)), self.right] = self.own - np.float32(penalty) * self.taught
+        return scores
 
 
 def ask(fold: Fold, metric: Metric) -> Asked:
     """The views left out, as queries."""
     whole = fold.whole
-    queries, right, shown = _queries(fold)
-    vectors = metric.project(queries)
-    photos, items = metric.project(fold.seen.camera.embeddings), fold.seen.camera.items
+    queries, right, photo, shown = _queries(fold)
+    vectors, studio = metric.project(queries), studio_vectors(metric, whole, shown)
+    photos, items = metric.project(whole.camera.embeddings), whole.camera.items
     means = prototypes(photos, items)
-    known = np.vstack([studio_vectors(metric, whole, shown), photos, means.embeddings])
-    found = best_of(vectors @ known.T, np.concatenate([whole.studio.items, items, means.items]), whole.items)
-    with_photos = np.isin(np.arange(whole.items), items)
-    return Asked(right, ~np.isin(right, fold.out), found, with_photos)
+    known, labels = np.vstack([studio, photos, means.embeddings]), [whole.studio.items, items, means.items]
+    own = best_of(vectors @ studio.T, whole.studio.items, whole.items)[np.arange(len(right)), right]
+    taught = ~np.isin(right, fold.out)
+    for number in np.flatnonzero(taught):
+        others = photos[(items == right[number]) & (np.arange(len(items)) != photo[number])]
+        several = np.vstack([others, unit(others.mean(axis=0, keepdims=True))])
+        own[number] = max(own[number], (several @ vectors[number]).max())
+    found = best_of(vectors @ known.T, np.concatenate(labels), whole.items)
+    return Asked(right, taught, own, found, np.isin(np.arange(whole.items), items))
 
 
-def _queries(fold: Fold) -> tuple[Vectors, Labels, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
-    """Embeddings and items of the queries, and which rendered views the index may know."""
+def _queries(fold: Fold) -> tuple[Vectors, Labels, Labels, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+    """Embeddings, items and photos (-1: none) of the queries, and which rendered views the index may know."""
     camera, rendered = fold.whole.camera, fold.whole.rendered
     half = np.arange(len(rendered)) % 2 == 0
     drawn = ~half & np.isin(rendered.items, np.setdiff1d(fold.out, camera.items))
@@ -103,8 +114,9 @@ def _queries(fold: Fold) -> tuple[Vectors, Labels, "np.ndarray[tuple[int], np.dt
         drawn[:] = False  # photos ask as a camera does, rendered views only nearly so
     embeddings = np.concatenate([camera.embeddings[fold.photos], rendered.embeddings[drawn]])
     items = np.concatenate([camera.items[fold.photos], rendered.items[drawn]])
+    photo = np.concatenate([np.flatnonzero(fold.photos), np.full(drawn.sum(), -1)])
     step = max(1, -(-len(items) // MOST_QUERIES))
-    return embeddings[::step], items[::step], half | ~drawn
+    return embeddings[::step], items[::step], photo[::step], half | ~drawn
 
 
 def best_of(scores: Vectors, items: Labels, several: int) -> Vectors:
