@@ -79,7 +79,7 @@ def test_status_is_what_the_devices_reported(aws: Aws) -> None:
     ]
     assert lines[-2:] == [
         f"lookalike-canary: {CANARIES} devices; 42: {CANARIES}; 0 with a problem",
-        "lookalike-early: 1 devices; 41: 1; 0 with a problem",
+        "lookalike-early: 1 device; 41: 1; 0 with a problem",
     ]
 
 

@@ -219,5 +219,5 @@ def test_summary_is_a_sentence_per_group() -> None:
     devices = [device(1), device(2, group="lookalike-all", active=41), device(3, group="lookalike-all", active=43)]
     assert summary(devices, NOW_S) == [
         "lookalike-all: 2 devices; 43: 1, 41: 1; 0 with a problem",
-        "lookalike-canary: 1 devices; 42: 1; 0 with a problem",
+        "lookalike-canary: 1 device; 42: 1; 0 with a problem",
     ]

@@ -41,7 +41,7 @@ def summary(devices: Sequence[Device], now_s: float) -> list[str]:
         runs = Counter(device.active for device in members)
         versions = ", ".join(f"{_version(seq)}: {count}" for seq, count in sorted(runs.items(), key=_by_version))
         problems = sum(bool(problem_of(device, now_s)) for device in members)
-        said.append(f"{group}: {len(members)} devices; {versions}; {problems} with a problem")
+        said.append(f"{group}: {len(members)} device{'s' * (len(members) != 1)}; {versions}; {problems} with a problem")
     return said
 
 
