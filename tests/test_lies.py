@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.black_holes import Hole, fall_into, hangs_after
 from tests.lies import SILENT, cut, hole, lie, no_hash, no_resume, several
 from tests.lying_server import LIES
 
@@ -18,6 +19,12 @@ def test_no_lie_gets_in_and_afterwards_everything_comes() -> None:
 
 def test_who_waits_for_an_answer_gives_up_in_time() -> None:
     assert not problems(several(hole, SILENT))
+
+
+def test_who_hangs_where_no_clock_helps_is_ended() -> None:
+    several_holes = [Hole("drips headers", 0), Hole("says Continue for ever", 5)]
+    with hangs_after(4.0):
+        assert not problems(fall_into(several_holes, deadline_s=40.0))
 
 
 def test_what_breaks_off_goes_on_where_it_was() -> None:

@@ -87,6 +87,7 @@ class _Pass:
         missing = self._missing(named(manifest))
         self._expected_bytes = sum(wanted.size for wanted in missing)
         self._require_room(self._expected_bytes + annoy_bytes(manifest))
+        self._got(0)  # said before the first byte: who waits for a network is given up sooner than who computes
         for wanted in missing:
             fetcher.fetch(wanted)
         pictures = self._missing(pictured(self._store, manifest))

@@ -12,6 +12,7 @@ from tests.attacks import ATTACKS, attack
 from tests.attacks import BREAKS as BROKEN
 from tests.bad_generations import ANSWERED, on_a_running_device, taken
 from tests.bad_generations import BREAKS as UNCHECKED
+from tests.black_holes import DEADLINE_S, Hole, fall_into, hangs_after, holes
 from tests.crash_cases import CASES, suffer
 from tests.interrupted_updates import killed_at_operations, killed_at_random
 from tests.lies import Told, cut, lie, no_deadline, no_hash, no_resume, several
@@ -118,6 +119,14 @@ def bad_generations(rounds: int) -> Iterator[Row]:
             yield Row(f"of these: {name}", 1, 0, left_out, len(taken((name,))))
 
 
+def black_holes(count: int) -> Iterator[Row]:
+    """Updates from a place that falls silent, by the clocks of a real device."""
+    told = fall_into(holes(count))
+    with hangs_after(3_600.0):
+        patient = fall_into([Hole("drips headers", 5)], deadline_s=20.0)
+    yield _row(f"black holes, idle again in {DEADLINE_S:.0f} s", told, "no end of who hangs", patient)
+
+
 def _row(what: str, told: Sequence[Told], mutant: str, broken: Sequence[Told]) -> Row:
     bad = [f"{one.name}: {one.problem}" for one in told if one.problem]
     longest = f"at most {max(one.seconds for one in told):.0f} s"
@@ -131,6 +140,7 @@ PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int, str]] = {
     "full-disks": (full_disks, 200, "how many updates meet a full disk"),
     "attacks": (attacking, 1, "how often each attack on the metadata is made"),
     "bad-generations": (bad_generations, 1, "how often each bad generation is published"),
+    "holes": (black_holes, 50, "how many updates meet a place that falls silent"),
     "lies": (lying, 3, "how often each lie of a server is told"),
 }
 """Name -> what gives its rows, how many of a whole campaign, what is counted."""
