@@ -29,6 +29,8 @@ class SyntheticShop:
     embeddings: Vectors = field(repr=False)
     noise: float
     seed: int
+    learned: bool = True
+    """Whether there are camera views to learn from; else pictures are searched as they are."""
 
     def views(self, numbers: Sequence[int], prices: dict[int, str] | None = None) -> list[View]:
         """The catalog that holds these items, in this order."""
@@ -44,6 +46,8 @@ class SyntheticShop:
 
     def rendered(self, views: list[View], of: int) -> CameraViews:
         """Camera views of studio pictures, as many as a catalog of ``of`` pictures gets."""
+        if not self.learned:
+            return CameraViews(np.empty((0, 0), np.float32), np.empty(0, np.int64))
         step = 1 + (of - 1) // 10_000
         chosen = list(range(0, len(views), step))
         count = views_per_picture(-(-of // step), 32)
@@ -63,15 +67,17 @@ class SyntheticShop:
         return View(entry, Picture(f"item-{number}.jpg"), Embedded(f"{number:064x}", self.embeddings[number], ""))
 
 
-def synthetic_shop(items: int, raw_dim: int, noise: float = 3.0, seed: int = 0) -> SyntheticShop:
+def synthetic_shop(
+    items: int, raw_dim: int, noise: float = 3.0, seed: int = 0, *, learned: bool = True
+) -> SyntheticShop:
     """``items`` items of 200 families; the directions in which they differ matter less and less."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     spread = (np.arange(1, raw_dim + 1) ** -0.55).astype(np.float32)
     families = rng.normal(size=(FAMILIES, raw_dim)).astype(np.float32) * spread
     raw = rng.normal(size=(items, raw_dim)).astype(np.float32) * spread + families[np.arange(items) % FAMILIES]
     raw /= np.linalg.norm(raw, axis=1, keepdims=True)
     basis, _ = np.linalg.qr(rng.normal(size=(raw_dim, raw_dim)))
-    return SyntheticShop(raw @ basis.astype(np.float32), noise, seed)
+    return SyntheticShop(raw @ basis.astype(np.float32), noise, 0, learned)
 
 
 def network(raw_dim: int) -> Model:

@@ -169,3 +169,24 @@ def test_an_increment_costs_a_device_less_than_200_kilobytes(
         done = publish(store, 2, place, keys, silent)
     assert set(done.download) == {"vectors", "rows", "manifest", "signatures"}
     assert done.download_bytes < 200_000
+
+
+def test_an_increment_finds_what_the_same_catalog_built_anew_finds(network: Model, tmp_path: Path) -> None:
+    plain = synthetic_shop(COUNT + 50, RAW_DIM, noise=1.0, learned=False)
+    store = Store(tmp_path / "index")
+    build_synthetic(plain, plain.views(range(COUNT)), store, network)
+    left = [number for number in range(COUNT + 50) if number % 30]
+    for compact, reason in ((False, ""), (True, "asked")):
+        assert build_synthetic(plain, plain.views(left), store, network, compact=compact)[1] == reason
+    grown, anew = load_snapshot(store, 2), load_snapshot(store, 3)
+    assert (len(grown.alive), len(anew.manifest.segments), len(anew.manifest.tombstones)) == (len(left), 1, 0)
+    build_file(grown.vectors[: grown.base], tmp_path / "base.ann", 20)
+    search = dataclasses.replace(grown.manifest.search, search_k=4000)
+    grown = dataclasses.replace(grown, manifest=dataclasses.replace(grown.manifest, search=search))
+    quick, exact = Index(grown, AnnoyCandidates(tmp_path / "base.ann", grown.manifest.dim)), Index(anew)
+    queries = anew.projection.query(plain.seen(left[::8], 1, 5))
+    same = [
+        len({one.item_id for one in quick.search(query, 10)} & {one.item_id for one in exact.search(query, 10)})
+        for query in queries
+    ]
+    assert sum(same) >= 0.99 * 10 * len(queries)

@@ -18,6 +18,7 @@ from update_kit import confirmed, fake_model, passed
 
 from cloud_sync.index.orders import UPDATE, Orders
 from cloud_sync.sources import Source, open_source
+from components.catalog import load_catalog
 from components.core.errors import (
     BadContentError,
     FormatError,
@@ -33,7 +34,7 @@ from index_builder.publish import channel as channel_module
 from index_builder.publish.channel import KEPT, read_channel, write_timestamp
 from index_builder.publish.copying import copy
 from index_builder.publish.keys import Keys
-from index_builder.publish.places import Place, open_place
+from index_builder.publish.places import Place, object_path, open_place
 from index_builder.publish.publishing import publish
 from index_builder.publish.s3_place import S3Place
 from index_builder.publish.taken import TakenError
@@ -399,6 +400,9 @@ def test_a_new_channel_can_begin_with_a_generation_that_has_removed_items(
 ) -> None:
     with place_of("folder", tmp_path) as place:
         published(store, 3, place, keys)
+        removed = load_catalog(store, 1).get("item-0")
+        assert removed is not None
+        assert object_path(removed.thumbnail) not in place.sizes("objects")
     assert device("folder", tmp_path, "", keys).look().views == store.manifest(3).views
 
 
