@@ -32,8 +32,8 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Path], Rows]]] = {
         lambda folder: retrieval.measure(Groceries(folder)),
     ),
     "stampede": ("1,000 devices that ask for a newer index", lambda _: stampede.measure()),
-    "search-10k": ("Search at 10,000 items against numpy", lambda _: searching.measure(10_000)),
-    "search-100k": ("Search at 100,000 items against numpy", lambda _: searching.measure(100_000)),
+    "search-10k": ("Search at 10,000 items, plain and projected", lambda _: searching.measure(10_000)),
+    "search-100k": ("Search at 100,000 items, plain and projected", lambda _: searching.measure(100_000)),
 }
 
 

@@ -9,15 +9,20 @@ import numpy as np
 from components.core.decisions import Thresholds
 from components.core.generations import Manifest, ModelRef, SegmentRef
 from components.core.items import Item, Row, encode_rows
-from components.core.projection import encode_projection, fit_svd
+from components.core.projection import Projection, encode_projection, identity
 from components.core.segments import Segment, Vectors, encode_segment
 from components.featurizer.frame import Image
 from components.featurizer.model import Model
 from components.store import Store
+from index_builder.learning.discriminant import unit, whitening
+from index_builder.learning.learn import USUAL_SHRINKAGE
+from index_builder.learning.material import Domain, Material
+from index_builder.learning.metric import fit_metrics, scatter_of
 from index_builder.model import make_default_model
 from index_builder.tuning import tune
 
 RAW_DIM, DIM = 1280, 128
+LEARNED_OF, VIEWS = 1_000, 4
 GROCERY = Path(__file__).parents[2] / "shared" / "data" / "grocery"
 """Pictures of groceries (GroceryStoreDataset, MIT), where they lie beside the project."""
 
@@ -52,10 +57,31 @@ def raw_embeddings(count: int, seed: int = 0) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def make_generation(folder: Path, raw: Vectors, model_digest: str) -> Store:
-    """A generation with one item per raw embedding, projected and tuned as the index builder does."""
+def learned_projection(raw: Vectors) -> Projection:
+    """What the index builder learns of (n, raw_dim) embeddings and views of them, DIM numbers long."""
+    items = np.arange(min(LEARNED_OF, len(raw)))
+    rng = np.random.default_rng(2)
+    views = np.repeat(raw[items], VIEWS, axis=0)
+    views += rng.normal(size=views.shape, scale=0.5).astype(np.float32) * views.std(axis=0)
+    numbers, none = np.repeat(items, VIEWS), np.empty((0, RAW_DIM), np.float32)
+    material = Material(
+        Domain(raw[items], items), Domain(unit(views), numbers), numbers, Domain(none, items[:0]), len(items)
+    )
+    centered = material.centered()
+    scatter = scatter_of(centered)
+    assert scatter is not None  # there are enough views
+    metric = fit_metrics(whitening(scatter).matrix(USUAL_SHRINKAGE), centered, [DIM])[0]
+    studio, _, camera = material.means()
+    return Projection(studio, camera, metric.matrix)
+
+
+def make_generation(folder: Path, raw: Vectors, model_digest: str, *, plain: bool = False) -> Store:
+    """A generation with one item per raw embedding, projected and tuned as the index builder does.
+
+    ``plain`` ones are searched as they are, RAW_DIM numbers long.
+    """
     store = Store(folder)
-    projection = fit_svd(raw[:20_000], DIM)
+    projection = identity(RAW_DIM) if plain else learned_projection(raw)
     vectors = projection.catalog(raw)
     settings, _ = tune(vectors)
     items = [Item(item_id=f"item-{n}", title={"": f"Item {n}"}, category=f"c{n % 50}") for n in range(len(raw))]
@@ -71,7 +97,7 @@ def make_generation(folder: Path, raw: Vectors, model_digest: str) -> Store:
         license="CC0-1.0",
         model=ModelRef("benchmark", model_digest, RAW_DIM, "CC0-1.0", "benchmark", {}),
         projection=store.write_object(encode_projection(projection)),
-        dim=DIM,
+        dim=projection.dim,
         segments=(segment,),
         tombstones=(),
         search=settings,

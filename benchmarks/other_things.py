@@ -24,7 +24,7 @@ def other_things(folder: Path, several: int = 48) -> dict[str, list[Photo]]:
 
 
 def _rendered(folder: Path, several: int) -> tuple[list[Photo], list[Photo]]:
-    """Items held up over counters, and the counters alone: one picture each."""
+    """Items held up over counters, two pictures of each at most, and the counters alone."""
     catalog = write_demo_catalog(folder / "demo", items=several)
     camera = SyntheticCamera(catalog, fps=1, hold_s=1, empty_s=0.1, seed=SEED, size=(640, 480))
     items: list[Photo] = []

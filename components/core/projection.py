@@ -16,7 +16,6 @@ from components.core.segments import MAX_DIM, Vectors
 MAGIC = b"LOOKPRJ\0"
 FORMAT = 1
 _NOTHING = 1e-6
-_BLOCK = 4_096
 _HEADER = struct.Struct("<8sHHII12x32s")
 
 
@@ -73,23 +72,6 @@ def identity(raw_dim: int) -> Projection:
     """The projection that changes nothing, for a handful of items."""
     zero = np.zeros(raw_dim, np.float32)
     return Projection(zero, zero, None)
-
-
-def fit_svd(embeddings: Vectors, dim: int) -> Projection:
-    """The ``dim`` directions that hold most of (n, raw_dim) embeddings: a truncated SVD (Eckart and Young 1936).
-
-    About the origin, not about the mean: so cosines stay what they were, as far as ``dim`` numbers can tell.
-    """
-    moments = np.zeros((embeddings.shape[1], embeddings.shape[1]))
-    for first in range(0, len(embeddings), _BLOCK):  # 100,000 of them in float64 at once would take gigabytes
-        block = embeddings[first : first + _BLOCK].astype(np.float64)
-        moments += block.T @ block
-    _, directions = np.linalg.eigh(moments)
-    matrix = directions[:, ::-1][:, :dim]
-    # An eigenvector's sign is arbitrary: fix it, so that the same input gives the same file.
-    signs = np.sign(matrix[np.abs(matrix).argmax(axis=0), np.arange(matrix.shape[1])])
-    zero = np.zeros(embeddings.shape[1], np.float32)
-    return Projection(zero, zero, np.ascontiguousarray(matrix * signs, dtype=np.float32))
 
 
 def encode_projection(projection: Projection) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from components.core.generations import ModelRef
+from components.core.prototypes import prototypes
 from components.core.segments import Vectors
 from components.core.taught import TaughtCatalog, TaughtView
 from components.searcher.snapshot import Ordinals, Snapshot
@@ -53,15 +54,10 @@ def _projected(bare: Snapshot, views: list[TaughtView], center: Vectors | None) 
     if center is not None:
         embeddings = embeddings + (bare.projection.query_mean - center)
     vectors = bare.projection.catalog(embeddings, by_camera=True)
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, view in enumerate(views):
-        rows[view.item_id].append(row)
-    means = {item_id: vectors[several].mean(axis=0) for item_id, several in rows.items() if len(several) > 1}
-    prototypes = [mean / max(float(np.linalg.norm(mean)), 1e-6) for mean in means.values()]
-    return (
-        np.asarray(np.concatenate([vectors, np.stack(prototypes)]) if prototypes else vectors, np.float32),
-        [*(view.item_id for view in views), *means],
-    )
+    item_ids = list(dict.fromkeys(view.item_id for view in views))
+    numbers = {item_id: number for number, item_id in enumerate(item_ids)}
+    means, items = prototypes(vectors, np.array([numbers[view.item_id] for view in views], np.int64))
+    return np.concatenate([vectors, means]), [*(view.item_id for view in views), *(item_ids[n] for n in items.tolist())]
 
 
 def _categories(bare: Snapshot, taught: TaughtCatalog, item_of: list[str]) -> dict[str, str]:

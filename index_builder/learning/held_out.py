@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from components.core.prototypes import prototypes
 from components.core.segments import Vectors
 from index_builder.learning.discriminant import Labels, Whitening, unit, whitening
 from index_builder.learning.material import Material
-from index_builder.learning.metric import Metric, prototypes, scatter_of, studio_vectors
+from index_builder.learning.metric import Metric, scatter_of, studio_vectors
 
 FOLDS = 4
 ENOUGH_PHOTOS = 100
@@ -93,8 +94,8 @@ def ask(fold: Fold, metric: Metric) -> Asked:
     queries, right, photo, shown = _queries(fold)
     vectors, studio = metric.project(queries), studio_vectors(metric, whole, shown)
     photos, items = metric.project(whole.camera.embeddings), whole.camera.items
-    means = prototypes(photos, items)
-    known, labels = np.vstack([studio, photos, means.embeddings]), [whole.studio.items, items, means.items]
+    means, means_of = prototypes(photos, items)
+    known, labels = np.vstack([studio, photos, means]), [whole.studio.items, items, means_of]
     own = best_of(vectors @ studio.T, whole.studio.items, whole.items)[np.arange(len(right)), right]
     taught = ~np.isin(right, fold.out)
     for number in np.flatnonzero(taught):

@@ -8,12 +8,13 @@ import numpy as np
 
 from components.core.decisions import Thresholds
 from components.core.projection import Projection, identity
+from components.core.prototypes import prototypes
 from components.core.segments import Vectors
 from index_builder.learning.calibration import USUAL_PENALTY, answers, calibrate, choose_penalty, unknown_answers
 from index_builder.learning.discriminant import whitening
 from index_builder.learning.held_out import Asked, Fold, ask, best_of, folds
 from index_builder.learning.material import Domain, Material
-from index_builder.learning.metric import Metric, fit_metrics, prototypes, scatter_of, studio_vectors
+from index_builder.learning.metric import Metric, fit_metrics, scatter_of, studio_vectors
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ def _plain(material: Material, empty: Vectors) -> Learned:
     vectors = np.vstack([studio, camera])
     best = (projection.query(empty) @ vectors.T).max(axis=1)
     min_score = round(float(np.clip(np.quantile(best, EMPTY_SHARE), LOWEST, HIGHEST)), 3)
-    return Learned(projection, studio, camera, prototypes(camera, material.camera.items), Thresholds(min_score), None)
+    return Learned(
+        projection, studio, camera, Domain(*prototypes(camera, material.camera.items)), Thresholds(min_score), None
+    )
 
 
 def _choose(held_out: list[Fold], dims: list[int], taught: float) -> tuple[float, int, list[Asked]]:
@@ -129,7 +132,7 @@ def _vectors(metric: Metric, centered: Material, projection: Projection) -> Lear
         projection=projection,
         studio=studio_vectors(metric, centered, everything),
         camera=camera,
-        prototypes=prototypes(camera, centered.camera.items),
+        prototypes=Domain(*prototypes(camera, centered.camera.items)),
         thresholds=Thresholds(0.0),
         hit_rate_at_1=None,
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from components.core.segments import Vectors
-from index_builder.learning.discriminant import Labels, Matrix, directions, means_of, unit, within
-from index_builder.learning.material import Domain, Material
+from index_builder.learning.discriminant import Matrix, directions, means_of, unit, within
+from index_builder.learning.material import Material
 
 CAMERA_WEIGHT = 0.6
 """Of the photos' scatter beside that of rendered views, once there are enough photos."""
@@ -96,12 +96,3 @@ def studio_vectors(
         present, means = means_of(views, material.picture[rendered])
         own[present] = unit(own[present] + unit(means))
     return own
-
-
-def prototypes(vectors: Vectors, items: Labels) -> Domain:
-    """The mean vector of every item that has several."""
-    present, means = means_of(vectors, items)
-    several = np.isin(
-        present, [item for item, count in zip(*np.unique(items, return_counts=True), strict=True) if count > 1]
-    )
-    return Domain(unit(means[several]), present[several])
