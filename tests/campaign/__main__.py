@@ -10,7 +10,7 @@ from pathlib import Path
 from components.core.errors import LookalikeError
 from components.core.figures import percentile
 from index_builder.demo_catalog import write_demo_catalog
-from tests.campaign import increments, outbox, updates
+from tests.campaign import increments, outbox, stampede, updates
 from tests.campaign.device import ITEMS, Failure, device
 from tests.campaign.faults import FAULTS
 from tests.campaign.rounds import Outcome, suffer
@@ -18,7 +18,7 @@ from tests.campaign.signals import End, check_the_index, load, strike
 from tests.campaign.taught import summary, survive
 from tests.campaign.updates import HEAD, line
 
-PARTS = {**updates.PARTS, **increments.PARTS, **outbox.PARTS}
+PARTS = {**updates.PARTS, **increments.PARTS, **outbox.PARTS, **stampede.PARTS}
 TAUGHT_UPDATES, TAUGHT_KILLS = 20, 20
 
 
