@@ -99,6 +99,8 @@ def run_sign(args: argparse.Namespace) -> int:
             write_roots(place, channel, keys)
     what = "The timestamp" if args.timestamp else "Everything"
     print(f"{what} of channel {keys.channel} is signed anew: generation {channel.last} stays the newest.")
+    if args.timestamp and channel.expires is not None:
+        print(f"That is enough until {channel.expires:%Y-%m-%d}; before, `publish` or `sign` without --timestamp.")
     return 0
 
 

@@ -21,6 +21,7 @@ from components.store import Store
 from index_builder import increment
 from index_builder.increment import plan_increment
 from index_builder.inspection import inspect
+from index_builder.next_generation import write_next
 from index_builder.publish.gate import require_fit
 from index_builder.publish.places import open_place
 from index_builder.publish.publishing import publish
@@ -190,3 +191,11 @@ def test_an_increment_finds_what_the_same_catalog_built_anew_finds(network: Mode
         for query in queries
     ]
     assert sum(same) >= 0.99 * 10 * len(queries)
+
+
+def test_what_was_calibrated_stays(shop: SyntheticShop, store: Store, network: Model) -> None:
+    first = store.manifest(1)
+    thresholds = dataclasses.replace(first.thresholds, min_score=0.123)
+    write_next(dataclasses.replace(first, thresholds=thresholds), store)
+    assert grown(shop, store, network, list(range(COUNT))).seq == 2
+    assert grown(shop, store, network, list(range(COUNT + 1))).thresholds == thresholds

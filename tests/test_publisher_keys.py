@@ -1,5 +1,6 @@
 """The keys of a channel: files, keys of KMS, thresholds, and their replacement, which devices follow."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -210,7 +211,9 @@ def test_the_commands_do_all_of_it(
     root = keys / "1.root.json"
     assert main(["verify", "--from", str(place), "--root", str(root)]) == 1
     assert "sign --timestamp" in capsys.readouterr().err
-    assert "generation 1 stays the newest" in run("sign", *common, "--timestamp")
+    signed = run("sign", *common, "--timestamp")
+    assert "generation 1 stays the newest" in signed
+    assert re.search(r"That is enough until \d{4}-\d\d-\d\d; before, `publish` or `sign`", signed)
     assert "is what a device accepts" in run("verify", "--from", place, "--root", root)
     assert "Nothing to publish" in run("publish", "--from", store.index_dir, *common)
     assert "new publish key" in run("keys", "rotate", "publish", "--keys", keys)

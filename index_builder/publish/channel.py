@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tuf.api.exceptions import RepositoryError
@@ -40,6 +40,8 @@ class Channel:
     snapshot: MetaFile | None = None
     root: int = 0
     """Version of the newest root that devices can have."""
+    expires: datetime | None = None
+    """Until when a new timestamp is enough; then the rest must be signed anew, too."""
 
     @property
     def last(self) -> int:
@@ -89,6 +91,7 @@ def read_channel(place: Place, keys: Keys) -> Channel:
         version=timestamp.version,
         timestamp=data,
         snapshot=timestamp.snapshot_meta,
+        expires=min(snapshot.expires, targets.expires, keys.root.expires),
     )
 
 
