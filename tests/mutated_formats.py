@@ -31,23 +31,27 @@ from securesystemslib.formats import encode_canonical
 from tuf.ngclient import updater
 
 from cloud_sync import trust
+from cloud_sync.drain import Drain, DrainSettings
 from cloud_sync.sources import tar
 from cloud_sync.sources.tar import TarSource
 from cloud_sync.trust import Trust
 from components import index_state, taught_archive, taught_store
 from components import store as store_module
 from components.catalog import load_catalog
-from components.core import generations, golden, items, projection, segments
+from components.core import generations, golden, items, outbox_documents, projection, segments
 from components.core.camera_mean import CameraMean
 from components.core.decisions import Calibration, Thresholds
 from components.core.errors import LookalikeError
 from components.core.generations import Manifest, decode_manifest, encode_manifest
 from components.core.golden import Golden
+from components.core.outbox_documents import KINDS, MATCHES, TAUGHT, Acknowledgement, Document
 from components.core.segments import decode_segment
 from components.core.taught import TaughtCatalog, TaughtItem, TaughtView
+from components.core.taught_documents import gone_document
 from components.featurizer import model
 from components.featurizer.model import Model, Preprocessing, describe, load_model
 from components.index_state import IndexState, decode_state, encode_state, read_state
+from components.outbox import Outbox, database
 from components.searcher import camera_means, snapshot
 from components.searcher.camera_means import decode_mean, encode_mean
 from components.searcher.index import Index
@@ -55,6 +59,7 @@ from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from components.taught_archive import MANIFEST, encode_archive, read_archive
 from components.taught_store import TaughtStore
+from tests.cloud_kit import Store as CloudStore
 from tests.generations import DIM, make_store, unit_vectors, write_generation
 from tests.generations import items as some_items
 from tests.mutations import HUGE, damaged, damaged_json
@@ -370,6 +375,48 @@ def _taught_database(folder: Path) -> Format:
     return Format(path.read_bytes(), (damaged,), read)
 
 
+def _outbox(folder: Path) -> Format:
+    """Whatever is damaged, what comes once that was noticed gets to the cloud, and what was lost is told."""
+    with contextlib.closing(Outbox(folder)) as outbox:
+        outbox.add([Document(kind, b'{"n":%d}' % n) for n in range(30) for kind in KINDS], lost=3)
+        outbox.remove(outbox.figures().epoch, range(1, 20))
+        outbox.mirror(TAUGHT, {f"item:{n}": b'{"n":0}' for n in range(9)}, gone_document)
+
+    def read(data: bytes) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as own, contextlib.closing(Outbox(Path(own))) as outbox:
+            (Path(own) / "outbox.1.sqlite").write_bytes(data)
+            outbox.mirror(TAUGHT, {"item:1": b'{"n":1}'}, gone_document)
+            sent = []
+            for number in range(5):  # some damage is met late
+                outbox.add([Document(MATCHES, b'{"n":"new %d"}' % number)])
+                sent += _drained(outbox)
+            names = {event.get("n") for event in sent}
+            assert "new 4" in names, f"what came afterwards is lost; {len(sent)} came"
+            lost = {f"new {number}" for number in range(5)} - names
+            assert not lost or any(event.get("reason") == "damaged" for event in sent), f"{lost} are lost, and not told"
+
+    return Format((folder / "outbox.1.sqlite").read_bytes(), (damaged,), read)
+
+
+def _drained(outbox: Outbox) -> list[dict[str, Any]]:
+    """What of the outbox gets to a cloud that takes everything."""
+    store, now_s = CloudStore(), 0.0
+
+    class Uplink:
+        def publish_to_iot_core(self, topic: str, payload: bytes, qos: int = 1) -> None:
+            drain.hear(store.keep(payload)[1])
+
+    drain = Drain(outbox, Uplink(), "t", DrainSettings(batches_per_s=1e6, gather_s=0.0), lambda: now_s)
+    while now_s < 30.0 and outbox.figures().depth:
+        now_s += drain.send_due()
+    return list(store.events.values())
+
+
+def _acknowledgement(_: Path) -> Format:
+    whole = b'{"thing":"t","epoch":"e","kind":"matches","first_seq":1,"last_seq":9}'
+    return Format(whole, (damaged, damaged_json), lambda data: Acknowledgement.of(data).range)
+
+
 def _camera_mean(_: Path) -> Format:
     whole = encode_mean("camera", ("a", "b"), CameraMean(8, unit_vectors(1, 8)[0], 3))
     return Format(whole, (damaged,), lambda data: decode_mean(data, "camera"))
@@ -455,6 +502,8 @@ FORMATS: dict[str, Callable[[Path], Format]] = {
     "taught archive": _taught_archive,
     "taught database": _taught_database,
     "camera mean": _camera_mean,
+    "outbox": _outbox,
+    "acknowledgement": _acknowledgement,
 }
 
 
@@ -511,6 +560,8 @@ BREAKS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None
         lambda: _with(taught_store, sqlite3=_but(sqlite3, DatabaseError=_Unknown)),
     ),
     "camera mean": ("refusal not declared", lambda: _with(camera_means, FormatError=_Unknown)),
+    "outbox": ("damage not expected", lambda: _with(database, _is_damage=lambda _: False)),
+    "acknowledgement": ("ValueError not converted", lambda: _with(outbox_documents, ValueError=_Unknown)),
 }
 """Format -> what is left out, and how."""
 

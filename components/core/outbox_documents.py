@@ -53,7 +53,7 @@ class Row:
         return "" if self.body[:2] not in (b"", b"{}") and self.body[:1] == b"{" else "it is no JSON object"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Gap:
     """Events that were made and will not come: ``events`` of them, among those numbered from the first to the last."""
 
@@ -72,6 +72,17 @@ class Gap:
     def encoded(self) -> bytes:
         """As it lies in the outbox."""
         return as_json({"event": "gap", **asdict(self)})
+
+    @classmethod
+    def decoded(cls, body: bytes) -> "Gap | None":
+        """The gap in ``body``, None where that is damaged."""
+        try:
+            said = json.loads(body)
+            events, first_seq, last_seq = (count(said[name]) for name in ("events", "first_seq", "last_seq"))
+            from_at, to_at = (float(said[name]) for name in ("from_at", "to_at"))
+            return cls(text(said["reason"]), events, first_seq, last_seq, from_at, to_at, text(said["epoch"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
 
 
 @dataclass(frozen=True)

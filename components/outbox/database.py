@@ -41,15 +41,29 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Left:
-    """What was in a database that had to be left."""
+class State:
+    """What a database says of itself."""
 
-    epoch: str = ""
-    """"" where nothing was left."""
+    epoch: str
     depth: int = 0
+    """How many rows there are."""
+    lost: int = 0
+    quarantined: int = 0
+    run_s: int = 0
+    damaged_epoch: str = ""
+    """Of the database before this one, until that was told; "" where there was none."""
+    damaged_depth: int = 0
 
 
-_UNKNOWN = Left("unknown")
+_NOTHING, _UNKNOWN = State(""), State("unknown")
+
+
+def state_of(database: sqlite3.Connection) -> State:
+    """Raises sqlite3.DatabaseError where it is damaged."""
+    row = database.execute("SELECT * FROM state").fetchone() or ()
+    if [type(value) for value in row] != [str, int, int, int, int, str, int]:
+        raise sqlite3.DatabaseError("its state is damaged")
+    return State(*row)
 
 
 class Database:
@@ -74,7 +88,7 @@ class Database:
         with self._lock:
             try:
                 return self._healing(work)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self.close()
                 raise UnavailableError(
                     f"The outbox in {self.folder} cannot be used ({error}): check its permissions and the room on the "
@@ -118,8 +132,8 @@ class Database:
     def _healing(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return self._transaction(work)
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError or self._read_only:  # the others say nothing of the file
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of a damaged name in its schema
+            if self._read_only or not _is_damage(error):
                 raise
             self._begin_anew(error)
             return self._transaction(work)
@@ -145,10 +159,10 @@ class Database:
             if newest is None and self._read_only:
                 raise UnavailableError(f"There is no outbox in {self.folder}.")
             self._path = newest or self.folder / f"{_PREFIX}1{_SUFFIX}"
-            self._connection = self._open(self._path, Left())
+            self._connection = self._open(self._path, _NOTHING)
         return self._connection
 
-    def _open(self, path: Path, left: Left) -> sqlite3.Connection:
+    def _open(self, path: Path, left: State) -> sqlite3.Connection:
         if self._read_only:
             return _connect(path, "ro")
         there = next(folder for folder in path.parents if folder.exists())
@@ -163,7 +177,7 @@ class Database:
                 raise
         return database
 
-    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+    def _begin_anew(self, error: Exception) -> None:
         """Leave the damaged file, of which one is kept for whoever wants to look, and make the next one."""
         damaged, left = self._path, _what_is_left(self._connection)
         self.close()
@@ -179,7 +193,7 @@ class Database:
         self._connection = self._open(self._path, left)
 
 
-def _prepare(database: sqlite3.Connection, path: Path, left: Left) -> bool:
+def _prepare(database: sqlite3.Connection, path: Path, left: State) -> bool:
     """Make the tables where there are none, and say so; those of another version are as good as damaged."""
     database.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before there is a table, else it does not count
     database.execute("PRAGMA journal_mode=WAL")
@@ -216,11 +230,18 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _what_is_left(database: sqlite3.Connection | None) -> Left:
+def _what_is_left(database: sqlite3.Connection | None) -> State:
     try:
-        return Left(*database.execute("SELECT epoch, depth FROM state").fetchone()) if database else _UNKNOWN
-    except (sqlite3.Error, TypeError):
+        return _UNKNOWN if database is None else state_of(database)
+    except (sqlite3.Error, UnicodeDecodeError):
         return _UNKNOWN
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is at fault, and not the disk, another process or its permissions."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(("no such", "unable to identify", "Could not decode"))
+    return isinstance(error, (sqlite3.IntegrityError, UnicodeDecodeError)) or type(error) is sqlite3.DatabaseError
 
 
 def _newest(folder: Path) -> Path | None:

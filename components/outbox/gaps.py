@@ -1,12 +1,12 @@
 """Events that will not come, as rows of the outbox: so the cloud knows how many there were, and which."""
 
-import json
 import sqlite3
 import zlib
 from dataclasses import replace
 
 from components.core.outbox_documents import KINDS, Gap
 
+_SUMMARY = "min(seq), max(seq), min(CAST(at AS REAL)), max(CAST(at AS REAL)), count(*)"
 OPEN, TOLD = 1, 2
 """A gap that may still grow, one that may have been sent and stays as it is; 0 in the same column is an event."""
 
@@ -18,7 +18,7 @@ def lose(database: sqlite3.Connection, reason: str, most: int, now_s: int, befor
         which = f"SELECT seq FROM rows WHERE kind = ? AND gap = 0 {older} ORDER BY seq LIMIT ?"  # noqa: S608
         asked = (KINDS.index(kind), most)
         first, last, from_at, to_at, events = database.execute(
-            f"SELECT min(seq), max(seq), min(at), max(at), count(*) FROM rows WHERE seq IN ({which})",  # noqa: S608
+            f"SELECT {_SUMMARY} FROM rows WHERE seq IN ({which})",  # noqa: S608  # constants
             asked,
         ).fetchone()
         if events:
@@ -40,15 +40,15 @@ def keep_gap(database: sqlite3.Connection, kind: str, gap: Gap, now_s: int) -> N
     number = KINDS.index(kind)
     query = f"SELECT seq, body FROM rows WHERE gap > 0 AND gap = {OPEN} AND kind = ?"  # noqa: S608  # a constant
     for seq, body in database.execute(query, (number,)).fetchall():
-        before = json.loads(body)
-        if (before["reason"], before["epoch"]) == (gap.reason, gap.epoch):
+        before = Gap.decoded(body)
+        if before is not None and (before.reason, before.epoch) == (gap.reason, gap.epoch):
             whole = replace(
                 gap,
-                events=before["events"] + gap.events,
-                first_seq=min(before["first_seq"], gap.first_seq),
-                last_seq=max(before["last_seq"], gap.last_seq),
-                from_at=min(before["from_at"], gap.from_at),
-                to_at=max(before["to_at"], gap.to_at),
+                events=before.events + gap.events,
+                first_seq=min(before.first_seq, gap.first_seq),
+                last_seq=max(before.last_seq, gap.last_seq),
+                from_at=min(before.from_at, gap.from_at),
+                to_at=max(before.to_at, gap.to_at),
             )
             changed = (zlib.crc32(whole.encoded()), whole.encoded(), seq)
             database.execute("UPDATE rows SET checksum = ?, body = ? WHERE seq = ?", changed)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.core.outbox_documents import DAMAGED, DISK, FULL, KINDS, MATCHES, OLD, Document, Gap, Row
-from components.outbox.database import MAX_WAL_BYTES, Database
+from components.outbox.database import MAX_WAL_BYTES, Database, state_of
 from components.outbox.gaps import OPEN, TOLD, keep_gap, lose
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 KEPT_IN_QUARANTINE = 100
 _DROPPED_SHARE = 0.02
 _MOST_DROPPED = 5_000
-_COLUMNS = "seq, CAST(body AS BLOB), checksum"
+_COLUMNS = "seq, COALESCE(CAST(body AS BLOB), x''), checksum"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +102,10 @@ class Outbox:
         """What is in it now."""
 
         def read(database: sqlite3.Connection) -> Figures:
-            epoch, depth, lost, quarantined = database.execute(
-                "SELECT epoch, depth, lost, quarantined FROM state"
-            ).fetchone()
-            oldest = database.execute("SELECT at FROM rows ORDER BY seq LIMIT 1").fetchone()
-            return Figures(epoch, depth, oldest[0] if oldest else 0.0, self._database.bytes(), lost, quarantined)
+            state = state_of(database)
+            oldest = database.execute("SELECT CAST(at AS REAL) FROM rows ORDER BY seq LIMIT 1").fetchone()
+            at = oldest[0] if oldest else 0.0
+            return Figures(state.epoch, state.depth, at, self._database.bytes(), state.lost, state.quarantined)
 
         return self._database.use(read)
 
@@ -160,27 +159,27 @@ class Outbox:
 
     def _run_s(self, database: sqlite3.Connection) -> int:
         """How long the device has been running with this outbox: a clock that never jumps, not even at a restart."""
-        epoch, run_s = database.execute("SELECT epoch, run_s FROM state").fetchone()
-        if self._ran is None or self._ran[0] != epoch:
-            self._ran = (epoch, run_s, self._monotonic_s())
+        state = state_of(database)
+        if self._ran is None or self._ran[0] != state.epoch:
+            self._ran = (state.epoch, state.run_s, self._monotonic_s())
         return int(self._ran[1] + self._monotonic_s() - self._ran[2])
 
     def _tell_of_damage(self, database: sqlite3.Connection, now_s: int) -> None:
-        epoch, depth = database.execute("SELECT damaged_epoch, damaged_depth FROM state").fetchone()
-        if epoch:
+        state = state_of(database)
+        if state.damaged_epoch:
             database.execute("UPDATE state SET damaged_epoch = ''")
-            at = self._wall_s()
-            keep_gap(database, MATCHES, Gap(reason=DAMAGED, events=depth, from_at=at, to_at=at, epoch=epoch), now_s)
+            at, events, epoch = self._wall_s(), state.damaged_depth, state.damaged_epoch
+            keep_gap(database, MATCHES, Gap(reason=DAMAGED, events=events, from_at=at, to_at=at, epoch=epoch), now_s)
 
     def _drop(self, database: sqlite3.Connection, now_s: int, more_bytes: int) -> None:
         """Make room: the oldest events become a gap, those that are too old and as many as are too many."""
-        oldest = database.execute("SELECT run_s FROM rows WHERE gap = 0 ORDER BY seq LIMIT 1").fetchone()
+        query = "SELECT CAST(run_s AS INTEGER) FROM rows WHERE gap = 0 ORDER BY seq LIMIT 1"
+        oldest = database.execute(query).fetchone()
         if oldest is not None and now_s - oldest[0] > self._limits.keep_s:
             lose(database, OLD, _MOST_DROPPED, now_s, before_s=now_s - self._limits.keep_s)
         room = self._limits.max_bytes - 2 * MAX_WAL_BYTES - more_bytes
         while _content_bytes(database) > room:
-            depth = database.execute("SELECT depth FROM state").fetchone()[0]
-            if not lose(database, FULL, max(100, int(depth * _DROPPED_SHARE)), now_s):
+            if not lose(database, FULL, max(100, int(state_of(database).depth * _DROPPED_SHARE)), now_s):
                 return
 
 
@@ -193,13 +192,12 @@ def _waiting(database: sqlite3.Connection, kind: str, after_seq: int, limit: int
     told = [(seq,) for seq, *_, gap in found if gap == OPEN]
     if told:
         database.executemany(f"UPDATE rows SET gap = {TOLD} WHERE seq = ?", told)  # noqa: S608  # a constant
-    epoch = database.execute("SELECT epoch FROM state").fetchone()[0]
-    return Waiting(epoch, tuple(Row(seq, kind, body, checksum) for seq, body, checksum, _ in found))
+    return Waiting(state_of(database).epoch, tuple(Row(seq, kind, body, checksum) for seq, body, checksum, _ in found))
 
 
 def _remove(database: sqlite3.Connection, epoch: str, numbers: Sequence[tuple[int]]) -> int:
     """How many of them were there."""
-    if epoch != database.execute("SELECT epoch FROM state").fetchone()[0]:
+    if epoch != state_of(database).epoch:
         return 0
     removed = database.executemany("DELETE FROM rows WHERE seq = ?", numbers).rowcount
     database.execute("UPDATE state SET depth = depth - ?", (removed,))
