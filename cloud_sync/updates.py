@@ -53,10 +53,12 @@ class Updates:
         self._store = Store(self._index_dir)
         self._clocks = clocks or Clocks()
         self._schedule = Schedule(configuration.poll_interval_s)
-        first_s = self._schedule.first_s(_SOON_S) if soon else self._schedule.first_s()
+        self._state: IndexState | None = read_state(self._index_dir)
+        # One nucleus restarts a component whose configuration has changed.
+        is_wish_new = self._state is not None and self._state.desired != self._wished.version
+        first_s = self._schedule.first_s(_SOON_S) if soon or is_wish_new else self._schedule.first_s()
         self._poll_at_s = self._clocks.monotonic_s() + first_s
         self._window = Window.of(configuration.download_window)
-        self._state: IndexState | None = None
         self._model: tuple[int | None, str] = (None, "")
         self._searcher: tuple[float, Status] | None = None
         self._trial: Trial | None = None

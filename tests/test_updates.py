@@ -1,6 +1,7 @@
 """The component's updates: a generation is fetched, tried out by the searcher, kept or given back."""
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -8,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from cloud_sync.clock import Clocks
 from cloud_sync.configuration import CloudSyncConfiguration, IndexSettings
+from cloud_sync.index.orders import Orders, Outcome
+from cloud_sync.index.recovery import is_whole
 from cloud_sync.index.trial import LEARNS_S, TAKES_S, Trial
 from cloud_sync.updates import Updates
 from components.core.messages import Status
 from components.store import Store
 from tests.nucleus_support import wait_for
-from tests.update_kit import Publisher, passed, state_of
+from tests.update_kit import Publisher, confirmed, passed, state_of
 
 
 def configured(publisher: Publisher, device: Path, **changes: object) -> CloudSyncConfiguration:
@@ -70,6 +74,7 @@ def test_a_generation_that_serves_well_is_kept_and_older_ones_are_removed(publis
     assert report.since_s is not None and abs(report.since_s - time.time()) < 60
     assert report.model == Store(device).manifest(3).model.digest
     assert not Store(device).object_path(old).exists()
+    assert is_whole(Store(device), 3) and is_whole(Store(device), 2)
     assert not state_of(device).trial
 
 
@@ -113,6 +118,32 @@ def test_without_a_source_nothing_is_asked_and_a_trial_of_an_import_is_watched(
         passed(publisher.orders(device))
         wait_for(lambda: (searching(updates, 1), not state_of(device).trial)[1], "it is confirmed", 20)
     assert updates.report().state == "off"
+
+
+def test_what_is_newly_desired_is_asked_for_soon_also_after_a_restart(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    confirmed(device)
+    first_s = {}
+    for version in ("latest", "1"):
+        configuration = configured(publisher, device, poll_interval_s=604_800.0)
+        index = dataclasses.replace(configuration.index, version=version)
+        now_s = [0.0]
+        clocks = Clocks(monotonic_s=lambda now_s=now_s: now_s[0])  # type: ignore[misc]
+        asked: list[Orders] = []
+
+        def do(orders: Orders, say: object, stop: threading.Event, asked: list[Orders] = asked) -> Outcome:
+            asked.append(orders)
+            stop.set()
+            return Outcome("idle")
+
+        updates = Updates(dataclasses.replace(configuration, index=index), do=do, clocks=clocks)
+        while not asked:
+            now_s[0] += 1.0 if now_s[0] < 31 else 1_000.0
+            stop = threading.Event()
+            updates._look(stop)
+        first_s[version] = now_s[0]
+    assert first_s["1"] <= 31 < first_s["latest"]
 
 
 def test_a_trial_is_passed_by_serving_well_for_its_time() -> None:

@@ -8,7 +8,7 @@ import resource
 import sys
 from pathlib import Path
 
-from cloud_sync.index.generation_objects import MAX_THUMBNAIL_BYTES, STAGED, thumbnails
+from cloud_sync.index.generation_objects import STAGED, is_there, known_thumbnails, thumbnails
 from components.core.errors import BadContentError, FormatError, LookalikeError
 from components.featurizer.generation_model import load_model_of
 from components.searcher.golden_check import check_golden
@@ -44,8 +44,10 @@ def check(store: Store, seq: int) -> None:
     _require_counts(snapshot)
     check_golden(store, snapshot)
     load_model_of(store, snapshot.manifest)
+    known = known_thumbnails(Store(store.index_dir))
     for digest in thumbnails(store, snapshot.manifest):
-        store.read_object(digest, MAX_THUMBNAIL_BYTES)
+        if not is_there(store, digest, known):
+            raise FormatError(f"A picture of generation {seq} is missing or damaged: fetch or publish it again.")
 
 
 def _require_counts(snapshot: Snapshot) -> None:

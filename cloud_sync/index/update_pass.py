@@ -7,7 +7,15 @@ from pathlib import Path
 
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.garbage import collect
-from cloud_sync.index.generation_objects import GUESSED_THUMBNAIL_BYTES, STAGED, Wanted, named, pictured
+from cloud_sync.index.generation_objects import (
+    GUESSED_THUMBNAIL_BYTES,
+    STAGED,
+    Wanted,
+    is_there,
+    known_thumbnails,
+    named,
+    pictured,
+)
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import LATEST, Orders, Outcome
 from cloud_sync.index.pace import Pace
@@ -90,7 +98,8 @@ class _Pass:
         self._got(0)  # said before the first byte: who waits for a network is given up sooner than who computes
         for wanted in missing:
             fetcher.fetch(wanted)
-        pictures = self._missing(pictured(self._store, manifest))
+        known = known_thumbnails(self._store)
+        pictures = [one for one in pictured(self._store, manifest) if not is_there(self._store, one.sha256, known)]
         self._expected_bytes += GUESSED_THUMBNAIL_BYTES * len(pictures)
         self._require_room(GUESSED_THUMBNAIL_BYTES * len(pictures) + annoy_bytes(manifest))
         for wanted in pictures:
