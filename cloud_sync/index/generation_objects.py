@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.core.errors import FormatError, LookalikeError
 from components.core.generations import Manifest
-from components.core.items import decode_row
+from components.core.items import decode_row, row_lines
 from components.store import Store
 
 STAGED = "staged"
@@ -53,14 +53,19 @@ def thumbnails(store: Store, manifest: Manifest) -> Iterator[str]:
     seen: set[str] = {""}
     removed = set(manifest.tombstones)
     for segment in manifest.segments:
-        lines = store.read_rows(segment.rows).splitlines()
-        if len(lines) != segment.count:
-            raise FormatError(f"Generation {manifest.seq} has {len(lines)} rows for {segment.count} views.")
-        for ordinal, line in enumerate(lines, segment.first_ordinal):
+        ordinal, end = segment.first_ordinal, segment.first_ordinal + segment.count
+        for line in row_lines(store.read_rows(segment.rows)):
+            if ordinal == end:
+                break
             digest = _thumbnail(line)
             if digest not in seen and ordinal not in removed:
                 seen.add(digest)
                 yield digest
+            ordinal += 1
+        else:
+            if ordinal == end:
+                continue
+        raise FormatError(f"A segment of generation {manifest.seq} has other rows than its {segment.count} views.")
 
 
 def _thumbnail(line: bytes) -> str:

@@ -68,7 +68,7 @@ def decode_row(line: bytes) -> Row:
 def decode_rows(data: bytes, *, first_ordinal: int, count: int) -> Iterator[Row]:
     """The rows of a segment of ``count`` views, one by one; raises FormatError where they do not fit it."""
     expected = first_ordinal
-    for line in _lines(data):
+    for line in row_lines(data):
         row = decode_row(line)
         if row.ordinal != expected:
             break
@@ -83,7 +83,7 @@ def decode_rows(data: bytes, *, first_ordinal: int, count: int) -> Iterator[Row]
     )
 
 
-def _lines(data: bytes) -> Iterator[bytes]:
+def row_lines(data: bytes) -> Iterator[bytes]:
     """Line by line: of a gigabyte of line feeds, a list of all lines would take ten."""
     at = 0
     while at < len(data):
