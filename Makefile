@@ -1,7 +1,7 @@
 # make demo    the main job on this machine: no camera, cloud or account needed
 # make test    all checks and tests
 # make lint    ruff and mypy alone
-# make faults  a campaign of faults, signals and taught items against the running product, some 25 minutes
+# make faults  a campaign against the running product: faults, signals, taught items, updates; some 50 minutes
 # make bench   figures of speed and quality
 # make greengrass  what a Greengrass core device runs, into greengrass-build/
 
