@@ -1,5 +1,7 @@
 """A bucket, a folder and a tar give the same bytes, whole or from the middle on."""
 
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from cloud_sync.sources.opened import Opened
 from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError
 from tests.object_place import BUCKET, as_device, put, s3_server, source_of, write_tar, write_tree
 
+ROOT = Path(__file__).parents[1]
 KINDS = ("s3", "folder", "tar")
 LARGE = bytes(range(256)) * 1_000
 FILES = {"stable/metadata/timestamp.json": b"{}", "objects/aa/large": LARGE, "objects/ee/empty": b""}
@@ -119,8 +122,18 @@ def test_a_header_that_claims_gigabytes_makes_no_room_for_them(tmp_path: Path) -
             member = tarfile.TarInfo("x")
             member.type, member.size = kind, 7 * 2**30
             tar.addfile(member)
-    with pytest.raises((FormatError, NotThereError)):
-        open_source(str(tmp_path / "bomb.tar")).read("x", 9)
+    code = f"""
+import resource
+from cloud_sync.sources import open_source
+from components.core.errors import FormatError, NotThereError
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+try:
+    open_source({str(tmp_path / "bomb.tar")!r}).read("x", 9)
+except (FormatError, NotThereError):
+    print("refused")
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.stdout == "refused\n", told.stderr
 
 
 def test_a_link_in_a_tar_leads_nowhere(tmp_path: Path) -> None:
