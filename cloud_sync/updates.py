@@ -30,7 +30,7 @@ _LOOK_AT_WINDOW_S = 600.0
 """At most so long until it is asked again whether updates may come now."""
 _QUIET = ("checking", "planning")
 """Steps that every poll goes through: to tell them would say nothing, again and again."""
-Work = Callable[[Orders, Callable[[Step], None], threading.Event], Outcome]
+Work = Callable[[Orders, Callable[[Step], None], Callable[[], bool]], Outcome]
 
 
 class Updates:
@@ -120,14 +120,17 @@ class Updates:
         now_s = self._clocks.monotonic_s()
         if not self._wished.source or now_s < self._poll_at_s:
             return False
-        if self._window.is_open(self._clocks.wall_s()):
+        if self._window_is_open():
             return True
         # Whoever only waited for the window would come with all other devices when it opens.
         self._poll_at_s = now_s + self._schedule.first_s(_LOOK_AT_WINDOW_S)
         return False
 
+    def _window_is_open(self) -> bool:
+        return self._window.is_open(self._clocks.wall_s())
+
     def _update(self, stop: threading.Event) -> None:
-        outcome = self._work(UPDATE, stop)
+        outcome = self._work(UPDATE, lambda: stop.is_set() or not self._window_is_open())
         if stop.is_set():
             return
         failed = outcome.state == "failed"
@@ -139,16 +142,16 @@ class Updates:
             log.warning("%s", outcome.reason)
 
     def _scrub(self, stop: threading.Event) -> None:
-        outcome = self._work(SCRUB, stop)
+        outcome = self._work(SCRUB, stop.is_set)
         if not stop.is_set():
             recovery.note_scrub(self._index_dir)
         if outcome.state != "idle":
             self._outcome = outcome
             self._poll_at_s = min(self._poll_at_s, self._clocks.monotonic_s() + _SOON_S)
 
-    def _work(self, name: str, stop: threading.Event) -> Outcome:
+    def _work(self, name: str, ended: Callable[[], bool]) -> Outcome:
         try:
-            return self._do(self._orders(name), self._note, stop)
+            return self._do(self._orders(name), self._note, ended)
         finally:
             self._step, self._state = None, read_state(self._index_dir)
 
@@ -180,7 +183,7 @@ class Updates:
         elif self._trial.passed(now_s):
             confirm(self._index_dir, seq)
             self._outcome = Outcome("idle" if self._wished.source else "off")
-            self._work(COLLECT, stop)
+            self._work(COLLECT, stop.is_set)
 
     def _go_back(self, seq: int, reason: str) -> None:
         roll_back(self._index_dir, seq, reason)

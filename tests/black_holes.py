@@ -65,7 +65,7 @@ def _fall(publisher: Publisher, files: Mapping[str, bytes], index: Path, hole: H
         stop, began = threading.Event(), time.monotonic()
         limit = threading.Timer(deadline_s, stop.set)
         limit.start()
-        outcome = worker.work(orders, lambda _: None, stop)
+        outcome = worker.work(orders, lambda _: None, stop.is_set)
         limit.cancel()
         seconds = time.monotonic() - began
         late = "it did not give up in time" if stop.is_set() else ""

@@ -215,7 +215,7 @@ def test_a_pass_that_hangs_is_ended_with_its_process(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("cloud_sync.index.worker.HANGS_S", {"checking": 5.0})
     orders, steps = Publisher(tmp_path / "publisher").orders(tmp_path / "index", source="s3://some-bucket/shop"), []
     with served(_Hole) as address:
-        outcome = work(dataclasses.replace(orders, endpoint_url=address), steps.append, threading.Event())
+        outcome = work(dataclasses.replace(orders, endpoint_url=address), steps.append, lambda: False)
     assert outcome == Outcome("failed", "The update hung while checking: it is begun again, and goes on there.")
     assert steps == [Step("checking", 0)]
     with locked(tmp_path / "index", patience_s=0.5):
@@ -223,8 +223,8 @@ def test_a_pass_that_hangs_is_ended_with_its_process(monkeypatch: pytest.MonkeyP
 
 
 def test_work_ends_when_it_shall(tmp_path: Path) -> None:
-    stop = threading.Event()
-    stop.set()
     orders = Orders(work="collect", index_dir=str(tmp_path))
-    assert work(orders, lambda step: None, stop) == Outcome("failed", "The update was interrupted: it goes on later.")
-    assert work(orders, lambda step: None, threading.Event()) == Outcome("idle")
+    assert work(orders, lambda step: None, lambda: True) == Outcome(
+        "failed", "The update was interrupted: it goes on later."
+    )
+    assert work(orders, lambda step: None, lambda: False) == Outcome("idle")

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -132,18 +132,33 @@ def test_what_is_newly_desired_is_asked_for_soon_also_after_a_restart(publisher:
         clocks = Clocks(monotonic_s=lambda now_s=now_s: now_s[0])  # type: ignore[misc]
         asked: list[Orders] = []
 
-        def do(orders: Orders, say: object, stop: threading.Event, asked: list[Orders] = asked) -> Outcome:
+        def do(orders: Orders, say: object, ended: object, asked: list[Orders] = asked) -> Outcome:
             asked.append(orders)
-            stop.set()
             return Outcome("idle")
 
         updates = Updates(dataclasses.replace(configuration, index=index), do=do, clocks=clocks)
         while not asked:
             now_s[0] += 1.0 if now_s[0] < 31 else 1_000.0
-            stop = threading.Event()
-            updates._look(stop)
+            updates._look(threading.Event())
         first_s[version] = now_s[0]
     assert first_s["1"] <= 31 < first_s["latest"]
+
+
+def test_a_download_ends_with_its_window(publisher: Publisher, device: Path) -> None:
+    wall_s = [time.mktime((2026, 3, 2, 23, 59, 0, 0, 0, -1))]
+    seen: list[bool] = []
+
+    def do(orders: Orders, say: object, ended: Callable[[], bool]) -> Outcome:
+        for _ in range(2):
+            seen.append(ended())
+            wall_s[0] += 7 * 3_600
+        return Outcome("failed", "It was interrupted.")
+
+    configuration = configured(publisher, device, download_window="22:00-06:00", poll_interval_s=1.0)
+    clocks = Clocks(wall_s=lambda: wall_s[0])
+    updates = Updates(configuration, soon=True, do=do, clocks=clocks)
+    wait_for(lambda: (updates._look(threading.Event()), seen)[1], "it is asked", 10)
+    assert seen == [False, True]
 
 
 def test_a_trial_is_passed_by_serving_well_for_its_time() -> None:

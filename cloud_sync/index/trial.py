@@ -7,8 +7,8 @@ from components.core.messages import Status
 SEARCHER, FEATURIZER = "searcher", "featurizer"
 TAKES_S = 20.0
 """So long the searcher may need until it uses the generation, or comes back to it."""
-LEARNS_S = 60.0
-"""So long the camera's side may need to load another model."""
+LEARNS_S = 180.0
+"""So long the camera's side may need to load another model: a GPU's driver compiles it at first."""
 _SILENT_S = 12.0
 _RESTLESS = 5
 

@@ -3,7 +3,6 @@
 import os
 import selectors
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -18,8 +17,8 @@ _GRACE_S = 1.0
 _PART_BYTES = 65_536
 
 
-def work(orders: Orders, on_step: Callable[[Step], None], stop: threading.Event) -> Outcome:
-    """Do what ``orders`` say, in a child process; ``stop`` ends it. What went wrong is in the outcome."""
+def work(orders: Orders, on_step: Callable[[Step], None], ended: Callable[[], bool]) -> Outcome:
+    """Do what ``orders`` say, in a child process, until ``ended``. What went wrong is in the outcome."""
     try:
         # Threads of a linear algebra that nobody asks for cost memory.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
@@ -27,7 +26,7 @@ def work(orders: Orders, on_step: Callable[[Step], None], stop: threading.Event)
     except OSError as error:
         return Outcome("failed", f"The process that looks for updates cannot be started ({error.strerror}).")
     try:
-        return _follow(child, orders, on_step, stop)
+        return _follow(child, orders, on_step, ended)
     finally:
         terminate(child, _GRACE_S)
         for pipe in (child.stdin, child.stdout):
@@ -36,7 +35,7 @@ def work(orders: Orders, on_step: Callable[[Step], None], stop: threading.Event)
 
 
 def _follow(
-    child: subprocess.Popen[bytes], orders: Orders, on_step: Callable[[Step], None], stop: threading.Event
+    child: subprocess.Popen[bytes], orders: Orders, on_step: Callable[[Step], None], ended: Callable[[], bool]
 ) -> Outcome:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101  # both were asked for
     child.stdin.write(encode_orders(orders))
@@ -44,7 +43,7 @@ def _follow(
     state, heard_s, rest = "checking", time.monotonic(), b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
-        while not stop.is_set():
+        while not ended():
             if not selector.select(_LOOK_EVERY_S):
                 if time.monotonic() - heard_s > HANGS_S.get(state, _COMPUTES_S):
                     return Outcome("failed", f"The update hung while {state}: it is begun again, and goes on there.")
