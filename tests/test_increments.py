@@ -27,7 +27,7 @@ from index_builder.publish.places import open_place
 from index_builder.publish.publishing import publish
 
 COUNT = 2_400
-RAW_DIM = 96
+RAW_DIM = 64
 
 
 @pytest.fixture(scope="module")
