@@ -146,7 +146,7 @@ def _deployment(root: Path) -> Deployment:
         python_env=Path(os.environ.get("VIRTUAL_ENV", sys.prefix)),
         only=("Searcher", "Dashboard"),
         overrides={
-            "Searcher": {"index_dir": index},
+            "Searcher": {"index_dir": index, "outbox_dir": str(root / "outbox")},
             "Dashboard": {"index_dir": index, "ram_dir": ram, "port": str(PORT)},
         },
     )
