@@ -14,6 +14,7 @@ from components.core.errors import BadContentError, UnavailableError
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model
 from components.files import write_whole
+from components.index_state import read_state
 from components.store import Store
 from index_builder.catalog import Entry, read_catalog
 from index_builder.embedding import CatalogEmbedding, Failure, View
@@ -126,6 +127,11 @@ def _require_folder(out: Path) -> None:
         raise UnavailableError(
             f"{out} cannot be written ({reason}): choose a folder of your own with --out."
         ) from error
+    if read_state(out) is not None:
+        raise UnavailableError(
+            f"{out} is the index of a device that gets updates, and they decide which generation counts there: build "
+            "into another folder, publish it, and let the device fetch or import it."
+        )
 
 
 @dataclass(frozen=True)

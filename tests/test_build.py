@@ -27,6 +27,7 @@ from components.core.errors import BadContentError, FormatError, UnavailableErro
 from components.core.generations import SearchSettings
 from components.core.golden import Golden, decode_golden, encode_golden
 from components.featurizer.model import Model
+from components.index_state import IndexState, write_state
 from components.searcher.golden_check import check_golden
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
@@ -169,6 +170,12 @@ def test_what_is_damaged_or_lost_is_healed_by_building_again(
     (store.index_dir / "generations" / "1.json").write_bytes(b"{")
     assert made(catalog, store.index_dir, model, license="CC0-1.0").generation == 2
     inspect(store, 2)
+
+
+def test_a_device_that_gets_updates_is_no_folder_to_build_into(tmp_path: Path, model: Model) -> None:
+    write_state(tmp_path / "index", IndexState(active=7))
+    with pytest.raises(UnavailableError, match="is the index of a device that gets updates"):
+        made(shop(tmp_path / "shop", 1), tmp_path / "index", model)
 
 
 def bad_pictures(folder: Path) -> dict[str, str]:

@@ -205,6 +205,42 @@ def test_ten_thousand_pictures_need_one_connection(monkeypatch: pytest.MonkeyPat
     assert _Bucket.connections == 1
 
 
+class _Liar(BaseHTTPRequestHandler):
+    answer: dict[str, str]
+
+    def do_GET(self) -> None:
+        self.send_response(206)
+        for name, value in self.answer.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"lo")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"Content-Range": "bytes 2-3/5", "Content-Length": "2"}, "another part"),
+        ({"Content-Range": "bytes 3-4/6", "Content-Length": "2"}, "another part"),
+        ({"Content-Range": "bytes 3-4/5", "Content-Length": "3"}, "another part"),
+        ({"Content-Range": "bytes 3-4/*", "Content-Length": "2"}, "another part"),
+        ({"Content-Length": "2"}, "another part"),
+        ({"Content-Range": "bytes 3-4/5", "Content-Length": "2", "Content-Encoding": "gzip"}, "encoded"),
+        ({"Content-Range": "bytes 3-4/5"}, "no known length"),
+    ],
+)
+def test_an_answer_to_another_question_is_none(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], said: str
+) -> None:
+    as_device(monkeypatch)
+    with served(type("Liar", (_Liar,), {"answer": answer})) as address:
+        source = open_source("s3://some-bucket/shop", endpoint_url=address)
+        with pytest.raises(UnavailableError, match=said), source.open("x", 3, '"1"'):
+            pass
+
+
 class _Hole(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         time.sleep(30)
