@@ -428,3 +428,13 @@ def test_subscription_that_waits_for_the_network_is_no_problem_and_ends_no_conne
             return False
 
         wait_for(heard_one, "what the cloud sent was heard")
+
+
+def test_bus_is_closed_at_once_though_the_nucleus_waits_for_the_network(tmp_path: Path, bus_of: Buses) -> None:
+    with Nucleus(deployment(tmp_path, *COMPONENTS, limits="classic", online=False)) as running:
+        bus = bus_of(running)
+        bus.subscribe_to_iot_core("cloud/acks", lambda _: None)
+        time.sleep(0.5)
+        began = time.monotonic()
+        bus.close()
+        assert time.monotonic() - began < link.ANSWER_S / 2

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from components.core.match_events import as_json, packed
-from components.demo.material import index_of
+from components.featurizer.model import Model
+from index_builder.build import BuildOptions, build
 from index_builder.demo_catalog import write_demo_catalog
 from tests.generations import unit_vectors
 from tests.outgoing import faults
@@ -25,11 +26,13 @@ EVENT = {"event": "entered", "visit": "0" * 32, "item_id": "mug", "alternatives"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def shop(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The folder of a generation, and a folder of pictures for the camera."""
     folder = tmp_path_factory.mktemp("shop")
     catalog = write_demo_catalog(folder / "catalog", items=6)
-    return index_of(catalog, folder, "--camera-views", "2"), catalog.parent / "pictures"
+    order = BuildOptions(catalog=catalog, out=folder / "index", name="shop", camera_views=2)
+    build(order, lambda: model, lambda what, total: lambda done: None)
+    return folder / "index", catalog.parent / "pictures"
 
 
 def watched(folder: Path, shop: tuple[Path, Path], **settings: Any) -> dict[str, Any]:

@@ -137,6 +137,8 @@ class GreengrassBus:
     def close(self) -> None:
         """End the connection and the bus's threads; nothing is delivered afterwards."""
         self._closing.set()
+        if (link := self._link) is not None:
+            link.lost.set()  # nobody waits any longer for what the nucleus may not answer
         self._wake.set()
         self._deliveries.close()
         for thread in (self._deliveries.thread, self._keeper):
