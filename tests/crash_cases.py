@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cloud_sync.index.orders import COLLECT, decode_orders, encode_orders
+from cloud_sync.index.orders import COLLECT, UPDATE, Orders, decode_orders, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.transitions import confirm
 from components.core.errors import LookalikeError
@@ -24,10 +24,13 @@ from components.outbox import Outbox
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from components.taught_store import TaughtStore
+from index_builder.publish.keys import read_keys
+from index_builder.publish.places import open_place
 from tests.crash_states import History, states
 from tests.file_operations import mark, record
 from tests.generations import items, unit_vectors, write_generation
 from tests.interrupted_updates import Scene, goes_on, quick_probe, scene, wrong
+from tests.publish_kit import make_keys, published, shop
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Case:
     run: Callable[[Path], None]
     owed: Callable[[Path, str], str]
     """(a disk after the power failed, the last mark that the run had reached) -> what is wrong with it, or ""."""
+    most: int = 900
+    """So many states are enough."""
 
 
 @dataclass(frozen=True)
@@ -170,11 +175,32 @@ def _old_or_new_generation(folder: Path, reached: str) -> str:
         return wrong(folder, (2,) if reached else (1, 2)) or goes_on(Scene(folder, orders))
 
 
+def _publish_first(folder: Path) -> None:
+    store, keys = shop(folder.parent / "shop", 2), make_keys(folder.parent / "keys")
+    with open_place(str(folder)) as place:
+        published(store, 1, place, keys)
+
+
+def _publish_second(folder: Path) -> None:
+    with open_place(str(folder)) as place:
+        published(Store(folder.parent / "shop"), 2, place, read_keys(folder.parent / "keys", "stable"))
+    mark(folder, "publication")
+
+
+def _device_gets_it(folder: Path, reached: str) -> str:
+    root = read_keys(folder.parent / "keys", "stable").root_file(1).decode()
+    with tempfile.TemporaryDirectory() as index, quick_probe():
+        orders = Orders(work=UPDATE, index_dir=index, source=str(folder), trusted_root=root)
+        outcome = perform(orders, lambda *_: None)
+        return wrong(Path(index), (2,) if reached else (1, 2)) and f"a new device gets none: {outcome}"
+
+
 CASES = {
     "a file that is replaced": Case(lambda folder: write_whole(folder / "file", bytes(3_000)), _replace, _old_or_new),
     "a generation that is published": Case(lambda folder: _publish(folder, 1), _publish_twice, _newest_is_whole),
     "events that wait for the cloud": Case(lambda _: None, _keep_events, _all_kept),
     "items that are taught": Case(lambda folder: (folder / "taught").mkdir(), _teach, _all_taught),
+    "a publication on a stick": Case(_publish_first, _publish_second, _device_gets_it, most=200),
     "an update": Case(_offer, _update, _old_or_new_generation),
 }
 

@@ -44,8 +44,8 @@ class Row:
 
 def crashes(per_cut: int) -> Iterator[Row]:
     """Every disk that a power failure may leave behind."""
-    for name in CASES:
-        whole, unsynced = suffer(name, per_cut, most=900), suffer(name, per_cut, most=150, synced=False)
+    for name, case in CASES.items():
+        whole, unsynced = suffer(name, per_cut, most=case.most), suffer(name, per_cut, most=150, synced=False)
         said = next(iter(whole.problems), "")
         yield Row(name, whole.states, len(whole.problems), "no fsync", len(unsynced.problems), said)
 
