@@ -94,15 +94,23 @@ class Trust:
     def manifest(self, seq: int) -> bytes:
         """The manifest of generation ``seq``, as it was signed; raises as ``refresh``, NotThereError for no such."""
         with self._converting(f"generation {seq}"):
-            target = self._refreshed().get_targetinfo(f"{seq}.json")
-            if target is None:
-                offered = ", ".join(map(str, self.versions())) or "none"
-                raise NotThereError(f"Channel {self._channel} has no generation {seq}: it offers {offered}.")
-            self._require_allowed(seq, target)
-            digest = target.hashes["sha256"]
-            data = self._fetch(f"{self._channel}/targets/{digest}.{seq}.json", target.length)
+            target = self._target(seq)
+            data = self._fetch(f"{self._channel}/targets/{target.hashes['sha256']}.{seq}.json", target.length)
             target.verify_length_and_hashes(data)
         return data
+
+    def digest(self, seq: int) -> str:
+        """The sha256 of that manifest; fetches nothing after a ``refresh``, raises as ``manifest``."""
+        with self._converting(f"generation {seq}"):
+            return self._target(seq).hashes["sha256"]
+
+    def _target(self, seq: int) -> TargetFile:
+        target = self._refreshed().get_targetinfo(f"{seq}.json")
+        if target is None:
+            offered = ", ".join(map(str, self.versions())) or "none"
+            raise NotThereError(f"Channel {self._channel} has no generation {seq}: it offers {offered}.")
+        self._require_allowed(seq, target)
+        return target
 
     def _refreshed(self) -> Updater:
         if self._updater is None:

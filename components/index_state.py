@@ -29,6 +29,8 @@ class Refusal:
     reason: str
     desired: str
     """The version that was asked for then; another one may bring the generation back."""
+    channel: str = ""
+    """Where it was to come from: another channel's generation of the same number is another one."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class IndexState:
     def rolled_back(self, reason: str) -> "IndexState":
         """The previous one is active again, and the one that was it is refused."""
         back = replace(self, active=self.previous, previous=None, trial=False)
-        return back if self.active is None else back.with_refused(self.active, reason, self.desired)
+        return back if self.active is None else back.with_refused(self.active, reason, self.desired, self.channel)
 
     def without_active(self) -> "IndexState":
         """The disk lost the active one: the previous one takes its place, and nothing is refused."""
@@ -99,10 +101,10 @@ class IndexState:
         mark = max(self.active or 0, self.high_water_mark.get(channel, 0))
         return replace(self, channel=channel, high_water_mark={**self.high_water_mark, channel: mark})
 
-    def with_refused(self, seq: int, reason: str, desired: str) -> "IndexState":
-        """``seq`` is not to be tried again while ``desired`` is asked for."""
+    def with_refused(self, seq: int, reason: str, desired: str, channel: str) -> "IndexState":
+        """``seq`` is not to be tried again while ``desired`` of ``channel`` is asked for."""
         others = [(other, refusal) for other, refusal in self.refused.items() if other != seq]
-        refused = dict([*others, (seq, Refusal(reason[:_MAX_REASON], desired))][-_MAX_REFUSED:])
+        refused = dict([*others, (seq, Refusal(reason[:_MAX_REASON], desired, channel))][-_MAX_REFUSED:])
         return replace(self, staged=None if self.staged == seq else self.staged, refused=refused)._pruned()
 
     def _pruned(self) -> "IndexState":
@@ -175,7 +177,7 @@ def _state(document: Mapping[str, Any]) -> IndexState:
         high_water_mark={text(channel): count(seq) for channel, seq in document["high_water_mark"].items()},
         manifests=manifests,
         refused={
-            _seq(seq): Refusal(text(refusal["reason"]), text(refusal["desired"]))
+            _seq(seq): Refusal(text(refusal["reason"]), text(refusal["desired"]), text(refusal["channel"]))
             for seq, refusal in document["refused"].items()
         },
     )

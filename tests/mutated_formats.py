@@ -424,7 +424,7 @@ def _camera_mean(_: Path) -> Format:
 
 def _state(folder: Path) -> Format:
     state = IndexState(active=7, channel="stable", high_water_mark={"stable": 7}, manifests={7: "a" * 64})
-    state = state.with_refused(6, "too slow", "latest").with_staged(8, "b" * 64)
+    state = state.with_refused(6, "too slow", "latest", "stable").with_staged(8, "b" * 64)
 
     def crc(data: bytes, chance: random.Random) -> bytes:
         document = json.loads(damaged_json(data, chance))

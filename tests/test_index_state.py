@@ -136,13 +136,13 @@ def test_a_rollback_gives_the_previous_one_and_refuses_the_other() -> None:
     state = staged(staged(IndexState(), 6).committed("stable").confirmed(), 7).committed("stable", "latest")
     back = state.rolled_back("The searcher did not take it.")
     assert (back.active, back.previous, back.trial) == (6, None, False)
-    assert back.refused == {7: Refusal("The searcher did not take it.", "latest")}
+    assert back.refused == {7: Refusal("The searcher did not take it.", "latest", "stable")}
     assert back.high_water_mark == {"stable": 7}, "what was there once cannot come back as the newest"
     assert back.rolled_back("Damaged.").active is None
 
 
 def test_a_refused_generation_that_is_committed_after_all_is_refused_no_more() -> None:
-    state = staged(IndexState().with_refused(7, "Bad.", "latest"), 7)
+    state = staged(IndexState().with_refused(7, "Bad.", "latest", "stable"), 7)
     assert state.committed("stable").refused == {}
 
 
@@ -155,7 +155,7 @@ def test_the_high_water_mark_is_of_a_channel_and_never_falls() -> None:
 def test_the_refused_ones_do_not_fill_the_disk() -> None:
     state = IndexState()
     for seq in range(50):
-        state = state.with_refused(seq, "x" * 10_000, "latest")
+        state = state.with_refused(seq, "x" * 10_000, "latest", "stable")
     assert list(state.refused) == list(range(30, 50))
     assert len(encode_state(state)) < 32_000
 

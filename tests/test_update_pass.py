@@ -7,15 +7,18 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.index import room
+from cloud_sync.index.generation_objects import named
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import Outcome, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.recovery import is_whole
+from cloud_sync.index.room import annoy_bytes
 from components.child import start_module
 from components.core.projection import encode_projection, identity
 from components.index_state import write_state
@@ -208,6 +211,36 @@ def test_another_generation_of_the_same_number_is_told_apart(publisher: Publishe
     assert passed(publisher.orders(device)) == Outcome("trial")
 
 
+def test_another_publishers_generation_of_the_same_number_is_told_apart(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    other = Publisher(publisher.folder / "other")
+    other.offer(1, 41)
+    assert "publish to that channel once more" in passed(other.orders(device)).reason
+
+
+def test_what_one_channel_offered_in_vain_is_not_held_against_another_one(publisher: Publisher, device: Path) -> None:
+    publisher.publish(dataclasses.replace(publisher.build(1), items=41))
+    assert passed(publisher.orders(device)).state == "refused"
+    other = Publisher(publisher.folder / "other", "beta")
+    other.offer(1)
+    assert passed(other.orders(device)) == Outcome("trial")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, flip_byte])
+def test_a_manifest_that_the_disk_lost_comes_back(
+    publisher: Publisher, device: Path, damage: Callable[[Path], None]
+) -> None:
+    manifest = publisher.offer(1)
+    passed(publisher.orders(device))
+    confirmed(device)
+    before = state_of(device)
+    damage(device / "generations" / "1.json")
+    assert passed(publisher.orders(device)) == Outcome("idle")
+    assert Store(device).manifest(1) == manifest
+    assert state_of(device) == before
+
+
 def test_when_the_state_is_lost_the_newest_whole_generation_counts(publisher: Publisher, device: Path) -> None:
     for seq in (1, 2):
         publisher.offer(seq, 40 + seq)
@@ -239,6 +272,76 @@ def test_garbage_goes_when_the_disk_is_full(
     publisher.offer(4)
     assert passed(publisher.orders(device, keep_free_bytes=10**18)).state == "failed"
     assert Store(device).seqs() == (2, 3)
+
+
+class Disk:
+    """A disk of so many bytes, as the index in ``device`` fills it."""
+
+    def __init__(self, device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._device = device
+        self._size: int | None = None
+        monkeypatch.setattr(room.shutil, "disk_usage", lambda path: self)
+
+    @property
+    def free(self) -> int:
+        return 10**12 if self._size is None else self._size - self._used()
+
+    def runs_full(self, free: int) -> None:
+        self._size = self._used() + free
+
+    def _used(self) -> int:
+        return sum(path.stat().st_size for path in self._device.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def disk(device: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(device, monkeypatch)
+
+
+def test_garbage_is_not_what_of_the_new_generation_has_come(publisher: Publisher, device: Path, disk: Disk) -> None:
+    for seq in (1, 2, 3):
+        publisher.offer(seq, 200 + seq, seed=seq)
+        passed(publisher.orders(device))
+        confirmed(device)
+    manifest = publisher.offer(4, 204, seed=4)
+    came = [manifest.segments[0].rows, manifest.projection]
+    for ref in came:
+        Store(device).write_object(publisher.store.read_ref(ref))
+    disk.runs_full(manifest.segments[0].vectors.size + annoy_bytes(manifest))
+    assert passed(publisher.orders(device)) == Outcome("trial")
+    assert Store(device).seqs() == (2, 3, 4), "there was room only without the first one"
+
+
+def test_where_there_is_no_room_for_the_pictures_the_rest_is_not_fetched_again(
+    publisher: Publisher, device: Path, disk: Disk
+) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    confirmed(device)
+    manifest = publisher.offer(2, 200, seed=2)
+    named_bytes = sum(wanted.size for wanted in named(manifest))
+    disk.runs_full(named_bytes + annoy_bytes(manifest))
+    assert "make room" in passed(publisher.orders(device)).reason
+    assert all(Store(device).holds(wanted.sha256) for wanted in named(manifest))
+
+
+def test_what_came_of_an_object_needs_no_room_and_what_came_of_another_one_goes(
+    publisher: Publisher, device: Path, disk: Disk
+) -> None:
+    publisher.offer(1, 200)
+    passed(publisher.orders(device))
+    confirmed(device)
+    vectors = publisher.offer(2, 200, seed=2).segments[0].vectors
+    part = device / "partial" / vectors.sha256
+    part.parent.mkdir(exist_ok=True)
+    part.write_bytes(publisher.store.read_ref(vectors)[:-100])
+    stat = publisher.store.object_path(vectors.sha256).stat()
+    place = publisher.place / "objects" / vectors.sha256[:2] / vectors.sha256
+    stat = place.stat()
+    part.with_suffix(".etag").write_text(f"{stat.st_size}-{stat.st_mtime_ns}")
+    (part.parent / ("0" * 64)).write_bytes(bytes(50_000))
+    disk.runs_full(sum(wanted.size for wanted in named(publisher.store.manifest(2))) - 1)
+    assert passed(publisher.orders(device)) == Outcome("trial")
 
 
 def test_killed_at_any_moment_the_old_generation_or_the_new_one_is_active(publisher: Publisher, device: Path) -> None:

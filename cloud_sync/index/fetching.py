@@ -58,6 +58,10 @@ class Fetcher:
                 f"{part} cannot be written ({error.strerror}): check the permissions and the room on the disk."
             ) from error
 
+    def rest(self, wanted: Wanted) -> int:
+        """How much of the object has not come yet."""
+        return max(0, wanted.size - _size(self._folder / wanted.sha256))
+
     def make_durable(self) -> None:
         """Wait until all that was fetched has reached the disk; raises UnavailableError."""
         try:

@@ -1,7 +1,7 @@
 """Removes what no generation needs that the device keeps."""
 
 import logging
-import shutil
+from collections.abc import Set
 from pathlib import Path
 
 from cloud_sync.index.fetching import FOLDER as PARTIAL
@@ -14,10 +14,11 @@ from components.store import Store
 log = logging.getLogger(__name__)
 
 
-def collect(index_dir: Path, state: IndexState, *, partial: bool = False) -> int:
-    """Remove all other generations and their objects, with ``partial`` also what was begun; gives the bytes.
+def collect(index_dir: Path, state: IndexState, spared: Set[str] = frozenset()) -> int:
+    """Remove all other generations, their objects and what of them was begun; gives the bytes.
 
-    What cannot be removed, or cannot be told to be of no use, stays until the next time.
+    The objects ``spared`` stay, whole or begun: they are being fetched. What cannot be removed, or cannot be told to be
+    of no use, stays until the next time.
     """
     kept = _kept(index_dir, state)
     removed = 0
@@ -27,11 +28,11 @@ def collect(index_dir: Path, state: IndexState, *, partial: bool = False) -> int
             removed += sum(map(_remove, others))
             # Manifests first, and on the disk: no crash leaves one whose objects are gone.
             make_durable([path.parent for path in others[:1]], index_dir)
-        needed = {digest for store, seqs in kept.items() for seq in seqs for digest in _needed(store, seq)}
+        begun = (path for path in index_dir.glob(f"{PARTIAL}/*") if path.stem not in spared)
+        removed += sum(map(_remove, begun))
+        needed = {digest for store, seqs in kept.items() for seq in seqs for digest in _needed(store, seq)} | spared
         objects = (path for path in index_dir.glob("objects/??/*") if path.name not in needed)
         removed += sum(map(_remove, objects))
-        if partial:
-            shutil.rmtree(index_dir / PARTIAL, ignore_errors=True)
     except (LookalikeError, OSError) as error:
         log.warning("What the index does not need any more stays on the disk for now: %s", error)
     if removed:

@@ -54,7 +54,7 @@ def perform(orders: Orders, say: Callable[[str, int], None]) -> Outcome:
 def _collect(orders: Orders, say: Callable[[str, int], None]) -> Outcome:
     index_dir = Path(orders.index_dir)
     with locked(index_dir):
-        collect(index_dir, known_state(index_dir), partial=True)
+        collect(index_dir, known_state(index_dir))
     return Outcome("idle")
 
 

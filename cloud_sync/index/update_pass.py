@@ -11,6 +11,7 @@ from cloud_sync.index.generation_objects import (
     GUESSED_THUMBNAIL_BYTES,
     STAGED,
     Wanted,
+    all_objects,
     is_there,
     known_thumbnails,
     named,
@@ -24,7 +25,14 @@ from cloud_sync.index.recovery import known_state
 from cloud_sync.index.room import annoy_bytes, require_room
 from cloud_sync.sources import Source, open_source
 from cloud_sync.trust import Trust
-from components.core.errors import BadContentError, FormatError, NotThereError, StaleError, UnavailableError
+from components.core.errors import (
+    BadContentError,
+    FormatError,
+    LookalikeError,
+    NotThereError,
+    StaleError,
+    UnavailableError,
+)
 from components.core.generations import Manifest, decode_manifest
 from components.files import make_durable
 from components.index_state import IndexState, write_state
@@ -62,10 +70,14 @@ class _Pass:
         trust = Trust(self._index_dir / "tuf" / wish.channel, wish.root(), self._source.read, wish.channel)
         trust.refresh()
         seq = _chosen(wish, trust.versions(), self._state)
-        if seq is None or (seq == self._state.active and self._state.channel == wish.channel):
+        if seq is None or (seq == self._state.active and self._is_at_hand(seq, trust.digest(seq))):
             return Outcome("idle")
         refusal = self._state.refused.get(seq)
-        if refusal is not None and refusal.desired == wish.version and not wish.again:
+        if (
+            refusal is not None
+            and (refusal.desired, refusal.channel) == (wish.version, wish.channel)
+            and not wish.again
+        ):
             return Outcome("refused", refusal.reason)
         data = trust.manifest(seq)
         if seq == self._state.active:
@@ -73,7 +85,7 @@ class _Pass:
         try:
             return self._bring(seq, data)
         except BadContentError as error:
-            self._put(self._state.with_refused(seq, str(error), wish.version))
+            self._put(self._state.with_refused(seq, str(error), wish.version, wish.channel))
             self._aside.manifest_path(seq).unlink(missing_ok=True)
             return Outcome("refused", str(error))
 
@@ -93,15 +105,15 @@ class _Pass:
     def _fetch_all(self, manifest: Manifest) -> None:
         fetcher = Fetcher(self._store, self._source, Pace(self._orders.limit_bytes_s), on_bytes=self._got)
         missing = self._missing(named(manifest))
-        self._expected_bytes = sum(wanted.size for wanted in missing)
-        self._require_room(self._expected_bytes + annoy_bytes(manifest))
+        self._expected_bytes = sum(map(fetcher.rest, missing))
+        self._require_room(manifest, self._expected_bytes)
         self._got(0)  # said before the first byte: who waits for a network is given up sooner than who computes
         for wanted in missing:
             fetcher.fetch(wanted)
         known = known_thumbnails(self._store)
         pictures = [one for one in pictured(self._store, manifest) if not is_there(self._store, one.sha256, known)]
         self._expected_bytes += GUESSED_THUMBNAIL_BYTES * len(pictures)
-        self._require_room(GUESSED_THUMBNAIL_BYTES * len(pictures) + annoy_bytes(manifest))
+        self._require_room(manifest, GUESSED_THUMBNAIL_BYTES * len(pictures))
         for wanted in pictures:
             fetcher.fetch(wanted)
         fetcher.make_durable()
@@ -109,12 +121,20 @@ class _Pass:
     def _missing(self, several: Iterable[Wanted]) -> list[Wanted]:
         return [wanted for wanted in several if not self._store.holds(wanted.sha256)]
 
-    def _require_room(self, size: int) -> None:
+    def _require_room(self, manifest: Manifest, size: int) -> None:
+        size += annoy_bytes(manifest)
         try:
             require_room(self._index_dir, size, self._orders.keep_free_bytes)
         except UnavailableError:
-            collect(self._index_dir, self._state)
+            # What of the new generation has come already is garbage to nobody: no state names it yet.
+            collect(self._index_dir, self._state, self._named_by(manifest))
             require_room(self._index_dir, size, self._orders.keep_free_bytes)
+
+    def _named_by(self, manifest: Manifest) -> set[str]:
+        try:
+            return all_objects(self._store, manifest)
+        except BadContentError:  # before its rows came nobody knows its pictures, and none came
+            return {wanted.sha256 for wanted in named(manifest)}
 
     def _got(self, size: int) -> None:
         self._got_bytes += size
@@ -135,20 +155,34 @@ class _Pass:
         self._put(self._state.committed(self._orders.channel, self._orders.version))
         log.info("Generation %d of channel %s is active, on trial.", manifest.seq, self._orders.channel)
 
+    def _is_at_hand(self, seq: int, digest: str) -> bool:
+        """Whether the active generation is the channel's ``seq``, and its manifest is whole."""
+        return self._state.channel == self._orders.channel and _manifest_digest(self._store, seq) == digest
+
     def _same_number(self, seq: int, data: bytes) -> Outcome:
-        """The active generation has the number of the one that is wanted, but came from elsewhere."""
-        if data == self._store.read_manifest_bytes(seq):
-            self._put(self._state.taken_from(self._orders.channel))
-            return Outcome("idle")
-        return Outcome(
-            "failed",
-            f"This device has a generation {seq} that is another one than channel {self._orders.channel}'s: publish to "
-            "that channel once more, which gives it the next number.",
-        )
+        """The active generation has the number of the one that is wanted, but came from elsewhere, or is damaged."""
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != self._state.manifests.get(seq):
+            return Outcome(
+                "failed",
+                f"This device has a generation {seq} that is another one than channel {self._orders.channel}'s: "
+                "publish to that channel once more, which gives it the next number.",
+            )
+        if _manifest_digest(self._store, seq) != digest:
+            self._store.write_manifest_bytes(seq, data)
+        self._put(self._state.taken_from(self._orders.channel))
+        return Outcome("idle")
 
     def _put(self, state: IndexState) -> None:
         write_state(self._index_dir, state)
         self._state = state
+
+
+def _manifest_digest(store: Store, seq: int) -> str:
+    try:
+        return hashlib.sha256(store.read_manifest_bytes(seq)).hexdigest()
+    except LookalikeError:
+        return ""
 
 
 def _chosen(wish: Orders, versions: tuple[int, ...], state: IndexState) -> int | None:
