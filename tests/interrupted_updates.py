@@ -165,7 +165,8 @@ def _run(scene: Scene, kill: Kill, broken: str, *, log: Path | None = None) -> i
     """One pass in a process of its own; its exit code."""
     command = [sys.executable, "-m", "tests.interrupted_updates", *([broken] if broken else [])]
     env = environment(scene.device, log=log, kill_at=kill.at)
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT) as child:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=env, cwd=_ROOT, **pipes) as child:  # type: ignore[call-overload]
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(encode_orders(scene.orders))
         child.stdin.close()
