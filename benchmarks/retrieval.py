@@ -19,7 +19,7 @@ from index_builder.answers import Run, Seen, answer, see
 from index_builder.build import BuildOptions, build
 from index_builder.evaluate import DECISIONS, Evaluation, evaluate
 from index_builder.learning.rendering import MOST_VIEWS
-from index_builder.measures import Numbers, auroc
+from index_builder.measures import Numbers, auroc, chance_calibration_error
 from index_builder.model import make_default_model
 
 SEEDS = 3
@@ -128,6 +128,7 @@ def _left_out(
         "some left out, plain cosine": peer.open_set(known),
         "some left out": _figures(evaluation)
         | {
+            **_chance(run),
             "AUROC": evaluation.open_set.auroc,
             "right at 5 %": evaluation.open_set.answered_right_at_5_percent_wrong,
         },
@@ -149,6 +150,12 @@ def _figures(evaluation: Evaluation) -> Figures:
         **decided,
     }
     return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _chance(run: Run) -> Figures:
+    """The ECE that true probabilities would have on so few photos: no figure of it says more than what is above."""
+    stated = [answer.probability for answer in run.answers if answer.probability is not None]
+    return {"ECE by chance": round(chance_calibration_error(np.array(stated)), 4)} if stated else {}
 
 
 def _hits(run: Run, items: Items) -> Figures:

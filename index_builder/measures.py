@@ -11,6 +11,7 @@ Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 RESAMPLES = 2_000
+CHANCES = 100
 BINS = 10
 _Z = 1.959964
 """Of a 95 % interval of the normal distribution."""
@@ -107,6 +108,13 @@ def weighted_calibration_error(stated: Numbers, is_right: Flags, weights: Number
     places = np.minimum((stated * BINS).astype(int), BINS - 1)
     off = np.bincount(places, weights * (stated - is_right), BINS)
     return float(np.abs(off).sum() / weights.sum())
+
+
+def chance_calibration_error(stated: Numbers) -> float:
+    """The mean expected calibration error that exactly true probabilities have by chance; always the same draws."""
+    rng = np.random.default_rng(0)
+    drawn = (rng.random(len(stated)) < stated for _ in range(CHANCES))
+    return float(np.mean([expected_calibration_error(reliability(stated, is_right)) for is_right in drawn]))
 
 
 def mcnemar(only_one: int, only_other: int) -> float:

@@ -11,6 +11,7 @@ from index_builder.measures import (
     at_most_wrong,
     auroc,
     bootstrap_interval,
+    chance_calibration_error,
     expected_calibration_error,
     mcnemar,
     open_set_curve,
@@ -109,3 +110,11 @@ def test_photos_of_one_item_that_differ_together_widen_the_interval() -> None:
 def test_an_item_with_many_photos_counts_for_all_of_them() -> None:
     groups = np.repeat(np.arange(4), [1, 2, 30, 7])
     assert bootstrap_interval(np.full(40, 0.3), groups) == pytest.approx((0.3, 0.3))
+
+
+def test_true_probabilities_of_few_answers_are_off_by_chance_and_of_many_are_not() -> None:
+    assert chance_calibration_error(numbers(*[0.5] * 4)) == pytest.approx(
+        3 / 16, abs=0.04
+    )  # 0, 1/4, 1/2 off: 6, 8, 2 of 16
+    assert chance_calibration_error(np.random.default_rng(2).random(20_000)) < 0.01
+    assert chance_calibration_error(numbers(0, 1, 1)) == 0
