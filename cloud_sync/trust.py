@@ -80,6 +80,9 @@ class Trust:
             updater.refresh()
             of = self._targets().unrecognized_fields.get(CHANNEL_FIELD)
         if of != self._channel:
+            # Else its versions would be what this channel must pass, and the true ones be refused for ever.
+            for name in ("timestamp", "snapshot", "targets"):
+                (self._metadata_dir / f"{name}.json").unlink(missing_ok=True)
             raise UntrustedError(f"What lies as channel {self._channel} was signed for channel {of!r}: it is refused.")
         self._updater = updater
 

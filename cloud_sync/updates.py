@@ -70,8 +70,9 @@ class Updates:
         now_s = self._clocks.monotonic_s()
         if status.component == SEARCHER:
             self._searcher = (now_s, status)
-        if self._trial is not None:
-            self._trial.hear(status, now_s)
+        trial = self._trial  # another thread may end it meanwhile
+        if trial is not None:
+            trial.hear(status, now_s)
 
     def report(self) -> IndexReport:
         """How the index is, and how far an update."""

@@ -395,6 +395,16 @@ def test_a_generation_with_which_a_searcher_lived_for_a_while_is_not_given_up(tm
     assert not Starts(file).given_up(1)
 
 
+def test_power_that_goes_twice_is_no_fault_of_a_generation(tmp_path: Path) -> None:
+    file = tmp_path / "starts.json"
+    for boot in ("first", "second", "third"):
+        starts = Starts(file, boot=boot)
+        assert not starts.given_up(1)
+        starts.begin(1)
+    Starts(file, boot="third").begin(1)
+    assert Starts(file, boot="third").given_up(1)
+
+
 def test_annoy_is_reproducible(tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):

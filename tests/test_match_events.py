@@ -1,6 +1,7 @@
 """What the cloud is told of the items before a camera: entered, stayed, left; and what leaves in one message."""
 
 import base64
+import dataclasses
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,17 @@ import numpy as np
 import pytest
 
 from components.core.errors import MessageError
-from components.core.match_events import GONE_AFTER_S, MAX_EVENT_BYTES, STAYED_EVERY_S, MatchEvent, Presence
+from components.core.match_events import (
+    GONE_AFTER_S,
+    MAX_DOCUMENT_BYTES,
+    MAX_EVENT_BYTES,
+    STAYED_EVERY_S,
+    MatchEvent,
+    Presence,
+    packed,
+)
 from components.core.messages import Match, Query, SearchResult
-from components.core.outbox_documents import MAX_BATCH_BYTES, Acknowledgement, Row, batches
+from components.core.outbox_documents import MAX_BATCH_BYTES, MAX_BODY_BYTES, Acknowledgement, Row, batches
 from components.core.taught import TaughtCatalog, TaughtItem, TaughtView
 from components.core.taught_documents import feedback_document, taught_documents
 from tests.generations import query, unit_vectors
@@ -142,6 +151,17 @@ def test_an_event_of_long_names_is_a_kilobyte_all_the_same() -> None:
     data = event.encoded()
     assert MAX_EVENT_BYTES - 130 < len(data) <= MAX_EVENT_BYTES
     assert 1 <= len(json.loads(data)["alternatives"]) < 5
+
+
+@pytest.mark.parametrize(("dim", "is_sent"), [(1280, True), (2048, False)])
+def test_an_event_with_an_embedding_fits_into_a_message(dim: int, is_sent: bool) -> None:
+    (event,) = Counter(embeddings=True).show(0.0, "mug")
+    vector = packed(np.zeros(dim, np.float32))
+    names = tuple(f"{n}{'a' * 63}" for n in range(5))
+    data = dataclasses.replace(event, embedding=vector, alternatives=names).encoded()
+    assert not Row(1, "matches", data, zlib.crc32(data)).problem
+    assert ("embedding" in json.loads(data)) == is_sent
+    assert MAX_DOCUMENT_BYTES == MAX_BODY_BYTES
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a device believes of a channel: python-tuf's rules over a repository that the tests change."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -218,3 +219,17 @@ def test_what_was_signed_for_another_channel_is_refused(repository: TufRepositor
     repository.publish()
     with pytest.raises(UntrustedError, match="signed for channel None"):
         trust(repository, tmp_path).versions()
+
+
+def test_what_was_signed_for_another_channel_does_not_stand_in_the_way_of_the_true_one(
+    repository: TufRepository, tmp_path: Path
+) -> None:
+    several = (repository.targets, repository.snapshot, repository.timestamp)
+    for channel, more in (("beta", 100), (repository.channel, -99)):
+        repository.targets.unrecognized_fields[CHANNEL_FIELD] = channel
+        for signed in several:
+            signed.version += more
+        repository.write()
+        with contextlib.suppress(UntrustedError):
+            trust(repository, tmp_path).refresh()
+    trust(repository, tmp_path).refresh()

@@ -15,7 +15,7 @@ import pytest
 from cloud_sync.index import room
 from cloud_sync.index.generation_objects import named
 from cloud_sync.index.lock import locked
-from cloud_sync.index.orders import Outcome, encode_orders
+from cloud_sync.index.orders import SCRUB, Outcome, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.recovery import is_whole
 from cloud_sync.index.room import annoy_bytes
@@ -239,6 +239,17 @@ def test_a_manifest_that_the_disk_lost_comes_back(
     assert passed(publisher.orders(device)) == Outcome("idle")
     assert Store(device).manifest(1) == manifest
     assert state_of(device) == before
+
+
+def test_who_reads_a_large_index_says_now_and_then_that_it_lives(publisher: Publisher, device: Path) -> None:
+    manifest = publisher.offer(1)
+    passed(publisher.orders(device))
+    confirmed(device)
+    flip_byte(Store(device).object_path(manifest.projection.sha256))
+    said = Said()
+    orders = dataclasses.replace(publisher.orders(device, limit_bytes_s=10**9), work=SCRUB)
+    assert perform(orders, said) == Outcome("idle")
+    assert len(said.steps) > len(list(device.glob("objects/*/*"))), "also while it repairs"
 
 
 def test_when_the_state_is_lost_the_newest_whole_generation_counts(publisher: Publisher, device: Path) -> None:

@@ -32,7 +32,13 @@ def scrub(orders: Orders, say: Say, rest: Callable[[float], None] = time.sleep) 
     with locked(index_dir):
         state, store = known_state(index_dir), Store(index_dir)
         source = open_source(orders.source, orders.endpoint_url) if orders.source else None
-        bad = {seq: _scrub_one(store, seq, source, rest) for seq in store.usable()}
+        fetcher = None if source is None else _fetcher(store, source, orders, say)
+
+        def rests(seconds: float) -> None:
+            say("checking", 0)  # a sign of life: a large index takes longer than what hangs is waited for
+            rest(seconds)
+
+        bad = {seq: _scrub_one(store, seq, fetcher, rests) for seq in store.usable()}
         if state.active is None or not bad[state.active]:
             return Outcome("idle", " ".join(filter(None, bad.values())))
         if state.previous is None or not is_whole(store, state.previous):
@@ -42,29 +48,32 @@ def scrub(orders: Orders, say: Say, rest: Callable[[float], None] = time.sleep) 
     return Outcome("rolled_back", f"{bad[state.active]} Generation {state.previous} is in use again.")
 
 
-def _scrub_one(store: Store, seq: int, source: Source | None, rest: Callable[[float], None]) -> str:
+def _fetcher(store: Store, source: Source, orders: Orders, say: Say) -> Fetcher:
+    return Fetcher(store, source, Pace(orders.limit_bytes_s), on_bytes=lambda size: say("checking", 0))
+
+
+def _scrub_one(store: Store, seq: int, fetcher: Fetcher | None, rest: Callable[[float], None]) -> str:
     """What remains damaged of the generation, in words; "" for nothing."""
     try:
         manifest = store.manifest(seq)
-        _repair(store, named(manifest), source, rest)
-        _repair(store, pictured(store, manifest), source, rest)
+        _repair(store, named(manifest), fetcher, rest)
+        _repair(store, pictured(store, manifest), fetcher, rest)
     except LookalikeError as error:
         log.warning("%s", error)
         return str(error)
     return ""
 
 
-def _repair(store: Store, several: Iterable[Wanted], source: Source | None, rest: Callable[[float], None]) -> None:
+def _repair(store: Store, several: Iterable[Wanted], fetcher: Fetcher | None, rest: Callable[[float], None]) -> None:
     """Fetch again what of ``several`` is damaged; raises FormatError or UnavailableError where that cannot be had."""
     damaged = [wanted for wanted in several if not _is_whole(store, wanted, rest)]
     if not damaged:
         return
     log.warning("%d objects in %s are damaged: they are fetched again.", len(damaged), store.index_dir)
-    if source is None:
+    if fetcher is None:
         raise FormatError(
             f"{store.object_path(damaged[0].sha256)} is damaged, and there is no source to repair it from."
         )
-    fetcher = Fetcher(store, source, Pace())
     for wanted in damaged:
         fetcher.fetch(wanted)
     fetcher.make_durable()

@@ -13,6 +13,8 @@ GONE_AFTER_S = 5.0
 """A camera that sends no frame for so long shows nothing any more."""
 MAX_EVENT_BYTES = 1_000
 """Of an event without an embedding."""
+MAX_DOCUMENT_BYTES = 4_070
+"""What fits into a message, with an embedding or without."""
 _MAX_ALTERNATIVES = 5
 _RANK = {"ambiguous": 0, "match": 1}
 
@@ -46,11 +48,14 @@ class MatchEvent:
     """base64 of little-endian fp16, where a deployment asks for it; "" else."""
 
     def encoded(self) -> bytes:
-        """As JSON of at most 1,000 bytes and the embedding: alternatives that do not fit are left out."""
+        """As JSON of at most 1,000 bytes and the embedding: alternatives that do not fit are left out.
+
+        An embedding that fits into no message is, too: the event is worth more.
+        """
         said = dataclasses.asdict(self)
-        if not said["embedding"]:
+        if not self.embedding or len(as_json({**said, "alternatives": []})) > MAX_DOCUMENT_BYTES:
             del said["embedding"]
-        room = MAX_EVENT_BYTES + len(self.embedding)
+        room = min(MAX_EVENT_BYTES + len(said.get("embedding", "")), MAX_DOCUMENT_BYTES)
         alternatives = list(self.alternatives)
         while True:
             data = as_json({**said, "alternatives": alternatives})

@@ -1,4 +1,7 @@
-"""Which generations end the searcher: counted over restarts, so that none ends it for ever."""
+"""Which generations end the searcher: counted over its restarts, so that none ends it for ever.
+
+Not over the device's: power that goes twice in a row says nothing of a generation.
+"""
 
 import json
 import logging
@@ -15,13 +18,17 @@ TRIES = 2
 """A nucleus gives a component up that ends three times: the third start must go well."""
 SETTLES_S = 10.0
 _MAX_BYTES = 4_096
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Starts:
     """Counts in ``file`` how often a generation was begun with and not lived with; without one, forgets at the end."""
 
-    def __init__(self, file: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, file: Path | None = None, clock: Callable[[], float] = time.monotonic, boot: str | None = None
+    ) -> None:
         self._file, self._clock = file, clock
+        self._boot = _boot() if boot is None else boot
         self._begun = self._read()
         self._since_s: dict[int, float] = {}
 
@@ -50,10 +57,12 @@ class Starts:
         try:
             if self._file is not None:
                 with self._file.open("rb") as file:
-                    return {int(seq): count(times) for seq, times in json.loads(file.read(_MAX_BYTES)).items()}
+                    document = json.loads(file.read(_MAX_BYTES))
+                    if document["boot"] == self._boot:
+                        return {int(seq): count(times) for seq, times in document["begun"].items()}
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             log.warning("How often a generation was begun with is not known any more: %s.", error)
         return {}
 
@@ -61,6 +70,15 @@ class Starts:
         if self._file is None:
             return
         try:
-            write_whole(self._file, json.dumps(self._begun).encode(), durable=True)
+            document = {"boot": self._boot, "begun": self._begun}
+            write_whole(self._file, json.dumps(document).encode(), durable=True)
         except OSError as error:
             log.warning("How often a generation was begun with cannot be noted: %s.", error.strerror)
+
+
+def _boot() -> str:
+    """The name of this run of the device; "" where the system gives none: then all runs are one."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
