@@ -11,7 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from nucleus_support import wait_for
 
+from components.index_state import read_state
 from index_builder.demo_catalog import write_demo_catalog
 
 pytestmark = pytest.mark.timeout(600)  # the demo draws and learns a whole shop
@@ -95,6 +97,18 @@ def test_index_builder_runs_from_the_readme(command: str, home: Path) -> None:
 def test_nucleus_runs_from_the_readme(command: str, home: Path) -> None:
     short = re.sub(r"--seconds \d+", "--seconds 4", command)
     assert "The nucleus runs" in run(f"{short} --set dashboard.port={free_port()}", home)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "cloudsync.index.source" in c])
+def test_a_device_follows_what_was_published_from_the_readme(command: str, home: Path) -> None:
+    long = re.sub(r"--seconds \d+", "--seconds 150", command)
+    command = f"{long} --set dashboard.port={free_port()}".replace("$PWD", str(home))
+    device = subprocess.Popen(command.split(), cwd=home, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (state := read_state(home / "my-device" / "index")) and state.active, "the index came", 120)
+    finally:
+        device.terminate()
+        device.wait(20)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("curl")])
