@@ -51,6 +51,13 @@ def _fleet(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _help(arguments: Sequence[str]) -> int:
+    print("usage: python -m cloud_sync COMMAND --help\n\nA nucleus starts it without a command. Commands:")
+    for name, words in WORDS.items():
+        print(f"  {name:<9} {words}")
+    return 0
+
+
 def _index(name: str, arguments: Sequence[str]) -> int:
     from cloud_sync.index import cli
 
@@ -61,8 +68,18 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "cost": _cost,
     "fleet": _fleet,
     **{name: partial(_index, name) for name in ("import", "status", "rollback", "scrub")},
+    "-h": _help,
+    "--help": _help,
 }
 """What a person starts. Each imports its own modules, which a component on a device does not need."""
+WORDS = {
+    "status": "which generations of the index this device has",
+    "import": "bring a generation from a USB stick, a folder or a bucket",
+    "rollback": "go back to the generation before",
+    "scrub": "read the whole index, and repair what is damaged",
+    "fleet": "what every device runs; a version for the next group",
+    "cost": "what a fleet costs a month",
+}
 
 
 def main() -> int:
@@ -71,13 +88,21 @@ def main() -> int:
     if not name:
         return _component()
     if name not in COMMANDS:
-        print(f"error: {name} is no command; there are {', '.join(sorted(COMMANDS))}.", file=sys.stderr)
+        print(f"error: {name} is no command; there are {', '.join(sorted(WORDS))}.", file=sys.stderr)
         return 2
     try:
-        return COMMANDS[name](arguments)
+        code = COMMANDS[name](arguments)
+        sys.stdout.flush()
+        return code
     except LookalikeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `| head` has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the index is as it was, the same command goes on from there", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

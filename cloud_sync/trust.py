@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuf.api.exceptions import (
+    BadVersionNumberError,
     DownloadError,
     DownloadHTTPError,
     ExpiredMetadataError,
     LengthOrHashMismatchError,
     RepositoryError,
+    UnsignedMetadataError,
 )
-from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from cloud_sync.index.orders import CHANNEL
@@ -42,6 +44,11 @@ _LIMITS = UpdaterConfig(
     targets_max_length=MAX_METADATA_BYTES,
 )
 
+_MEANINGS: dict[type[Exception], str] = {
+    BadVersionNumberError: "it is older than what was here before, or not of one piece: take the newest copy",
+    UnsignedMetadataError: "other keys signed it than the trusted root.json names: is that this channel's",
+}
+
 Fetch = Callable[[str, int], bytes]
 """The file at a path of the publisher's place, of at most so many bytes; raises NotThereError, UnavailableError, or
 FormatError where it is larger."""
@@ -66,6 +73,8 @@ class Trust:
     def refresh(self) -> None:
         """Fetch and verify the newest metadata; raises UntrustedError (StaleError: expired) or UnavailableError."""
         self._updater = None
+        with self._converting("trusted root.json"):
+            Metadata[Root].from_bytes(self._trusted_root)
         with self._converting("metadata"):
             self._metadata_dir.mkdir(parents=True, exist_ok=True)
             for left_over in self._metadata_dir.glob("tmp*"):  # of a process that was killed while it wrote
@@ -148,7 +157,9 @@ class Trust:
         except DownloadError as error:
             raise _cause(error, f"{where} cannot be fetched: {error}.") from error
         except (RepositoryError, LengthOrHashMismatchError) as error:
-            raise UntrustedError(f"{where} is refused: {error or type(error).__name__}. The index stays.") from error
+            meaning = next((f" ({words})" for kind, words in _MEANINGS.items() if isinstance(error, kind)), "")
+            said = f"{error or type(error).__name__}{meaning}"
+            raise UntrustedError(f"{where} is refused: {said}. The index stays.") from error
         except OSError as error:
             raise UnavailableError(
                 f"{self._metadata_dir} cannot be used ({error.strerror}): check its permissions and the room on the "

@@ -32,7 +32,10 @@ def add_publish(parser: argparse.ArgumentParser) -> None:
 def run_publish(args: argparse.Namespace) -> int:
     """Publish a generation and print what a device downloads."""
     store, keys = Store(args.generations), read_keys(args.keys, args.channel)
-    seq = args.seq if args.seq is not None else store.require_active()
+    seq = store.require_active() if args.seq is None else args.seq
+    if seq not in store.seqs():
+        has = ", ".join(map(str, store.seqs())) or "none"
+        raise UnavailableError(f"There is no generation {seq} in {args.generations}; there is: {has}.")
     with Steps() as steps, open_place(args.to, args.endpoint_url) as place:
         done = publish(store, seq, place, keys, steps.announce, dry_run=args.dry_run)
     what = f"generation {done.generation} of channel {done.channel}"

@@ -136,3 +136,5 @@ def test_a_fault_is_said_with_its_place(tmp_path: Path, name: str, text: str | b
 def test_a_catalog_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.csv").startswith(f"{tmp_path / 'none.csv'} does not exist")
     assert "holds no items" in refused(tmp_path)
+    table = written(tmp_path, "catalog.csv", "item_id,image\na,a.jpg\n")
+    assert f"holds catalog.csv: give {table}" in refused(tmp_path), "not one item of all its pictures"

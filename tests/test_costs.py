@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cloud_template import Stack
 
+from cloud_sync.__main__ import COMMANDS
 from cloud_sync.cloud.cli import PRICES
 from cloud_sync.cloud.costs import Fleet, Line, Price, Prices, first_fill, monthly
 from cloud_sync.configuration import CloudSyncConfiguration
@@ -168,3 +169,10 @@ def test_unknown_command_is_refused_with_those_that_there_are() -> None:
     assert ended.returncode == 2
     assert "coast is no command; there are " in ended.stderr
     assert "cost" in ended.stderr
+
+
+def test_help_names_every_command() -> None:
+    line = [sys.executable, "-m", "cloud_sync", "--help"]
+    ended = subprocess.run(line, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert all(f"  {name} " in ended.stdout for name in COMMANDS if name[0] != "-")

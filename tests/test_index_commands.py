@@ -109,6 +109,27 @@ def test_without_another_whole_generation_a_scrub_leaves_what_there_is(publisher
     assert state_of(device).active == 1
 
 
+def test_what_is_wrong_is_one_sentence_and_makes_no_folder(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    (publisher.folder / "root.json").write_text(publisher.root)
+    where = ("--index-dir", device)
+    brought = ("import", publisher.place, *where, "--trusted-root", publisher.folder / "root.json")
+    for words in (("rollback", *where), ("scrub", *where), (*brought, "--version", "x"), (*brought, "--channel", "/")):
+        done = command(*words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+        assert done.stderr.startswith("error: There is no ")
+    assert not device.exists()
+
+
+def test_who_reads_no_further_sees_no_traceback(publisher: Publisher, device: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-m", "cloud_sync", "status", "--index-dir", str(device)]
+    done = subprocess.run(line, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.stderr == ""
+
+
 def test_while_another_process_works_a_command_says_so(publisher: Publisher, device: Path) -> None:
     publisher.offer(1)
     passed(publisher.orders(device))

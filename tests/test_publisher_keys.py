@@ -205,7 +205,9 @@ def test_the_commands_do_all_of_it(
     assert "generation 1 of channel stable; nothing was written" in run(
         "publish", "--from", store.index_dir, *common, "--dry-run"
     )
-    assert not list(place.rglob("*.json"))
+    assert not place.exists()
+    assert main(["publish", "--from", str(store.index_dir), *map(str, common), "--seq", "9"]) == 1
+    assert "There is no generation 9 in " in capsys.readouterr().err
     run("publish", "--from", store.index_dir, *common)
     monkeypatch.undo()
     root = keys / "1.root.json"

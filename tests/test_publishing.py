@@ -450,7 +450,7 @@ def test_a_bucket_that_is_not_there_is_one_sentence(tmp_path: Path, server: str,
         open_place("s3://none/x", server) as place,
     ):
         published(store, 1, place, keys)
-    for address in ("", "ftp://x", "s3://"):
+    for address in ("", "ftp://x", "s3://", "s3:/bucket/x"):
         with pytest.raises(LookalikeError, match="give s3://bucket/prefix"), open_place(address):
             pass
 

@@ -91,7 +91,7 @@ def test_without_credentials_the_token_exchange_is_named(monkeypatch: pytest.Mon
         open_source("s3://some-bucket/shop").read("x", 100)
 
 
-@pytest.mark.parametrize("address", ["", "http://host/path", "s3://", "s3://UPPER/x", "s3:///x"])
+@pytest.mark.parametrize("address", ["", "http://host/path", "s3://", "s3:/bucket/x", "s3://UPPER/x", "s3:///x"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="expected s3://bucket/prefix"):
         open_source(address)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cloud_sync.configuration import CloudSyncConfiguration
-from cloud_sync.index.orders import LATEST, SCRUB, UPDATE, Orders, Outcome
+from cloud_sync.index.orders import CHANNEL, LATEST, SCRUB, UPDATE, VERSION, Orders, Outcome
 from cloud_sync.index.transitions import go_back
-from components.core.errors import UnavailableError
+from components.core.errors import ConfigurationError, UnavailableError
 from components.index_state import IndexState, read_state
 from components.store import Store
 
@@ -23,7 +23,14 @@ _More = Callable[[argparse.ArgumentParser], object]
 
 def bring(arguments: Sequence[str]) -> int:
     """``import``: bring a generation from a place, as an update would."""
-    args = _parser("import", _bring_options).parse_args(arguments)
+    args = _parser("import", "bring a generation from a place, as an update would", _bring_options).parse_args(
+        arguments
+    )
+    if not (VERSION.fullmatch(args.version) and CHANNEL.fullmatch(args.channel)):
+        raise ConfigurationError(
+            f"There is no version {args.version!r} of a channel {args.channel!r}: a version is latest or a number, "
+            "a channel has a to z, 0 to 9 and -."
+        )
     kept = args.index_dir / "tuf" / args.channel / _KEPT_ROOT
     if args.trusted_root is None and not kept.exists():
         raise UnavailableError(
@@ -55,7 +62,8 @@ def bring(arguments: Sequence[str]) -> int:
 
 def scrub(arguments: Sequence[str]) -> int:
     """``scrub``: read the whole index, and repair what is damaged."""
-    args = _parser("scrub", _scrub_options).parse_args(arguments)
+    args = _parser("scrub", "read the whole index, and repair what is damaged", _scrub_options).parse_args(arguments)
+    _require_index(args.index_dir)
     with _left_to_its_owner(args.index_dir):
         outcome = _perform(Orders(work=SCRUB, index_dir=str(args.index_dir), source=args.place))
     if outcome.state == "idle" and not outcome.reason:
@@ -65,7 +73,10 @@ def scrub(arguments: Sequence[str]) -> int:
 
 def rollback(arguments: Sequence[str]) -> int:
     """``rollback``: the previous generation is active again, and the active one is refused."""
-    args = _parser("rollback").parse_args(arguments)
+    args = _parser(
+        "rollback", "go back to the previous generation, and refuse the active one until it is imported"
+    ).parse_args(arguments)
+    _require_index(args.index_dir)
     with _left_to_its_owner(args.index_dir):
         print(f"Generation {go_back(args.index_dir)} is active again.")
     return 0
@@ -73,13 +84,20 @@ def rollback(arguments: Sequence[str]) -> int:
 
 def status(arguments: Sequence[str]) -> int:
     """``status``: which generations there are, and what became of others."""
-    args = _parser("status", lambda parser: parser.add_argument("--json", action="store_true")).parse_args(arguments)
+    args = _parser("status", "say which generations there are, and what became of others", _status_options).parse_args(
+        arguments
+    )
     state = read_state(args.index_dir)
     if args.json:
         print(json.dumps(None if state is None else dataclasses.asdict(state), indent=1))
     else:
         print("\n".join(_lines(state, Store(args.index_dir))))
     return 0
+
+
+def _require_index(index_dir: Path) -> None:
+    if Store(index_dir).active() is None:
+        raise UnavailableError(f"There is no index in {index_dir}: name the device's with --index-dir.")
 
 
 def _lines(state: IndexState | None, store: Store) -> list[str]:
@@ -131,10 +149,8 @@ def _left_to_its_owner(index_dir: Path) -> Iterator[None]:
                     os.lchown(path, owner.st_uid, owner.st_gid)
 
 
-def _parser(
-    name: str, more: Callable[[argparse.ArgumentParser], object] = lambda parser: None
-) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m cloud_sync {name}", description=__doc__)
+def _parser(name: str, does: str, more: _More = lambda parser: None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m cloud_sync {name}", description=f"{does.capitalize()}.")
     default = Path(CloudSyncConfiguration().index_dir)
     more(parser)
     parser.add_argument("--index-dir", type=Path, default=default, metavar="DIR", help="default: %(default)s")
@@ -150,6 +166,10 @@ def _bring_options(parser: argparse.ArgumentParser) -> None:
     add("--trusted-root", type=Path, metavar="FILE", help="a root.json of the channel; default: the device's own")
     add("--endpoint-url", default="", metavar="URL", help="of an S3 that is not Amazon's")
     add("--keep-free-mbytes", type=int, default=settings.keep_free_mbytes, metavar="N", help="default: %(default)s")
+
+
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for a program")
 
 
 def _scrub_options(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def open_source(address: str, endpoint_url: str = "") -> Source:
         from cloud_sync.sources.s3 import S3Source
 
         return S3Source(address, endpoint_url)
-    if "://" in address or not address:
+    if "://" in address or address.startswith("s3:") or not address:
         raise ConfigurationError(
             f"The source of the index is {address!r}; expected s3://bucket/prefix, a folder or a tar file."
         )

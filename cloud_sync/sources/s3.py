@@ -117,8 +117,8 @@ class S3Source:
             yield
         except (BotoCoreError, ClientError) as error:  # of its credentials alone: it asks for nothing else
             raise UnavailableError(
-                f"{where} cannot be asked for ({_short(error)}): the recipe's dependency "
-                "aws.greengrass.TokenExchangeService gives a device its credentials."
+                f"{where} cannot be asked for ({_short(error)}): a device has its credentials from the recipe's "
+                "dependency aws.greengrass.TokenExchangeService, a person has AWS_PROFILE and the like."
             ) from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise UnavailableError(f"{where} cannot be had now ({_short(error)}): it is tried again.") from error

@@ -146,8 +146,8 @@ def _newest_root(place: Place, channel: Channel, keys: Keys) -> int:
         known = place.read(channel.path(f"{newest}.root.json"), MAX_ROOT_BYTES) == keys.root_file(newest)
     if not known:
         raise BadContentError(
-            f"The place has another {newest}.root.json than the keys in {keys.folder}: they were replaced elsewhere. "
-            "Use the newest folder of keys."
+            f"The place has another {newest}.root.json than the keys in {keys.folder}: they are another "
+            "publisher's, or were replaced elsewhere. Use the newest folder of keys."
         )
     return newest
 

@@ -21,8 +21,6 @@ class FolderPlace:
         self._fresh: set[Path] = set()
 
     def __enter__(self) -> "FolderPlace":
-        with self._converting():
-            self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -59,6 +57,7 @@ class FolderPlace:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """A lock that ends with the process."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._folder, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -47,7 +47,7 @@ def open_place(address: str, endpoint_url: str = "") -> Iterator[Place]:
         from index_builder.publish.s3_place import s3_place  # it takes a second: a folder needs none of it
 
         opened = lambda: s3_place(address, endpoint_url)  # noqa: E731
-    elif "://" in address or not address:
+    elif "://" in address or address.startswith("s3:") or not address:
         raise ConfigurationError(f"{address!r} is no place to publish to: give s3://bucket/prefix, a folder or a .tar.")
     elif address.endswith(".tar"):
         opened = lambda: tar_place(Path(address).expanduser())  # noqa: E731

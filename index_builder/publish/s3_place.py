@@ -111,4 +111,7 @@ class S3Place:
                 "s3:PutObject, s3:ListBucket) and at AWS_DEFAULT_REGION."
             ) from error
         except BotoCoreError as error:
-            raise UnavailableError(f"{where} cannot be reached ({error}): publish again.") from error
+            raise UnavailableError(
+                f"{where} cannot be reached ({error}): look at your credentials (AWS_PROFILE and the like) and at the "
+                "network, and try again."
+            ) from error
