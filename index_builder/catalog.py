@@ -74,10 +74,10 @@ def _reader(path: Path) -> Callable[[Path], list[Entry]]:
 
 
 def _read_folder(folder: Path) -> list[Entry]:
-    """A picture per item (named by its file), or a folder per item with several views."""
-    for table in (folder / f"catalog{suffix}" for suffix in _READERS):
-        if table.is_file():
-            raise BadContentError(f"{folder} holds {table.name}: give {table}, which says more than the folder alone.")
+    """What its catalog.csv says, or a picture per item (named by its file), or a folder per item with several views."""
+    for suffix, read in _READERS.items():
+        if (table := folder / f"catalog{suffix}").is_file():
+            return read(table)
     entries, places = [], []
     for child in sorted(folder.iterdir()):
         if child.name.startswith("."):

@@ -19,5 +19,5 @@ def run(args: argparse.Namespace) -> int:
     with Steps() as steps:
         advance = steps.announce("Drawing items", args.items)
         write_demo_catalog(args.out, args.items, args.seed, lambda item_id: advance(1))
-    print(f"The catalog is in {args.out}: give {args.out / 'catalog.csv'} to `build --catalog`.")
+    print(f"The catalog is in {args.out}: build its index with `build --catalog {args.out}`.")
     return 0

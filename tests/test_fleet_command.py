@@ -121,6 +121,7 @@ def test_dry_run_checks_and_deploys_nothing(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
+        (("promote", "42", "--from", "canary", "--to", "canary"), "--from and --to are both canary"),
         (("promote", "43", "--from", "canary", "--to", "early"), "0 of 6 devices have run 43 well"),
         (("promote", "42", "--from", "canary", "--to", "early", "--hours", "72"), "well for 72 h"),
         (("promote", "42", "--from", "nobody", "--to", "early"), "There is no thing group lookalike-nobody."),

@@ -29,6 +29,8 @@ def _status(account: Account, args: argparse.Namespace) -> int:
 
 
 def _promote(account: Account, args: argparse.Namespace) -> int:
+    if args.of == args.to:
+        raise ConfigurationError(f"--from and --to are both {args.to}: name the next group, like --to early.")
     bar = Bar(share=args.share, hours=args.hours, silent_hours=args.silent_hours)
     devices = account.devices(args.prefix + args.of)
     for line in summary(devices, time.time()):

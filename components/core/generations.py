@@ -156,7 +156,9 @@ def decode_manifest(data: bytes) -> Manifest:
             raise FormatError(_other_format(count(document["format"])))
         return _manifest(document)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise FormatError(f"A manifest is damaged ({error!r}): fetch or build the generation again.") from error
+        raise FormatError(
+            f"A manifest is damaged, or of another version ({error!r}): fetch or build the generation again."
+        ) from error
 
 
 def _other_format(found: int) -> str:
