@@ -32,6 +32,8 @@ from tests.update_kit import Publisher, confirmed, passed
 
 ITEMS = 12
 SMALL = (1, 2)
+MANY = 60
+"""Items with a picture each: so that there is something to interrupt."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,14 @@ class Scene:
         return Scene(folder, dataclasses.replace(self.orders, index_dir=str(folder)))
 
 
-def scene(folder: Path) -> Scene:
-    """Made in ``folder``; the device is in ``folder``/index."""
+def scene(folder: Path, more: int = 2) -> Scene:
+    """Made in ``folder``; the device is in ``folder``/index, and generation 2 has so many items more."""
     publisher, device = Publisher(folder / "publisher"), folder / "index"
     orders = publisher.orders(device)
     publisher.offer(1, ITEMS, seed=1)
     assert passed(orders) == Outcome("trial")
     confirmed(device)
-    publisher.offer(2, ITEMS + 2, seed=2)
+    publisher.offer(2, ITEMS + more, seed=2)
     return Scene(device, orders)
 
 
@@ -103,12 +105,12 @@ def goes_on(scene: Scene, newest: int = 2) -> str:
 def killed_at_random(count: int, broken: str = "", seed: int = 0) -> list[str]:
     """Problems of so many updates that are killed, each at a random moment after it has begun."""
     with tempfile.TemporaryDirectory() as folder, quick_probe():
-        start = scene(Path(folder))
-        began = time.monotonic()
-        assert _run(start.copy(Path(folder) / "whole"), Kill(after_s=60.0), broken) == 0
-        takes_s, chance = time.monotonic() - began, random.Random(seed)
+        start = scene(Path(folder), MANY)
+        code, takes_s = _run(start.copy(Path(folder) / "whole"), Kill(after_s=60.0), broken)
+        assert code == 0
+        chance = random.Random(seed)
         # Most of a pass is the trial's child; most of what can go wrong is before.
-        kills = [Kill(after_s=chance.uniform(0, takes_s) * chance.choice((0.1, 0.3, 1.0))) for _ in range(count)]
+        kills = [Kill(after_s=chance.uniform(0, takes_s) * chance.choice((0.2, 0.4, 1.0))) for _ in range(count)]
         return _problems(start, Path(folder), kills, broken)
 
 
@@ -148,12 +150,12 @@ def _operations(scene: Scene, broken: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         log.touch()
-        assert _run(scene, Kill(after_s=60.0), broken, log=log) == 0
+        assert _run(scene, Kill(after_s=60.0), broken, log=log)[0] == 0
         return counted(log)
 
 
 def _killed(scene: Scene, kill: Kill, broken: str) -> str:
-    code = _run(scene, kill, broken)
+    code, _ = _run(scene, kill, broken)
     if kill.at and code != -signal.SIGKILL:
         return f"{kill}: it was not, but ended with {code}"
     problem = wrong(scene.device, SMALL) or goes_on(scene)
@@ -161,8 +163,8 @@ def _killed(scene: Scene, kill: Kill, broken: str) -> str:
     return f"{kill}: {problem}" if problem else ""
 
 
-def _run(scene: Scene, kill: Kill, broken: str, *, log: Path | None = None) -> int:
-    """One pass in a process of its own; its exit code."""
+def _run(scene: Scene, kill: Kill, broken: str, *, log: Path | None = None) -> tuple[int, float]:
+    """One pass in a process of its own; its exit code, and how long it took after its first word."""
     command = [sys.executable, "-m", "tests.interrupted_updates", *([broken] if broken else [])]
     env = environment(scene.device, log=log, kill_at=kill.at)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -171,12 +173,13 @@ def _run(scene: Scene, kill: Kill, broken: str, *, log: Path | None = None) -> i
         child.stdin.write(encode_orders(scene.orders))
         child.stdin.close()
         child.stdout.readline()
+        began = time.monotonic()
         if not kill.at:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(kill.after_s)
             child.kill()
         child.stdout.read()
-        return child.wait()
+        return child.wait(), time.monotonic() - began
 
 
 _ROOT = Path(__file__).parents[1]
