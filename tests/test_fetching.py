@@ -3,23 +3,28 @@
 import contextlib
 import dataclasses
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cloud_sync.index import worker
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import Wanted
 from cloud_sync.index.lock import locked
-from cloud_sync.index.orders import Orders, Outcome, Step
+from cloud_sync.index.orders import UPDATE, Orders, Outcome, Step
 from cloud_sync.index.pace import PATIENCE_S, Pace
 from cloud_sync.index.window import Window
 from cloud_sync.index.worker import work
 from cloud_sync.sources import Opened, open_source
 from cloud_sync.status_event import EARLIEST_WALL_S
+from components.child import start_child
 from components.core.errors import ConfigurationError, UnavailableError
 from components.store import Store
 from tests.object_place import as_device
@@ -256,6 +261,21 @@ def test_a_pass_that_hangs_is_ended_with_its_process(monkeypatch: pytest.MonkeyP
     assert steps == [Step("checking", 0)]
     with locked(tmp_path / "index", patience_s=0.5):
         pass  # the process is gone
+
+
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_a_pass_that_ends_before_it_hears_its_orders_is_told(
+    size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def ended_at_once(module: str, **popen: Any) -> subprocess.Popen[bytes]:
+        child = start_child([sys.executable, "-c", "raise SystemExit(7)"], **popen)
+        child.wait()
+        return child
+
+    monkeypatch.setattr(worker, "start_module", ended_at_once)
+    orders = Orders(work=UPDATE, index_dir=str(tmp_path), trusted_root="x" * size)
+    outcome = worker.work(orders, lambda step: None, lambda: False)
+    assert (outcome.state, "exit code 7" in outcome.reason) == ("failed", True)
 
 
 def test_work_ends_when_it_shall(tmp_path: Path) -> None:

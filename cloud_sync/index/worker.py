@@ -1,5 +1,6 @@
 """Has a process of its own work on the index, and ends it when it hangs."""
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -31,15 +32,17 @@ def work(orders: Orders, on_step: Callable[[Step], None], ended: Callable[[], bo
         terminate(child, _GRACE_S)
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def _follow(
     child: subprocess.Popen[bytes], orders: Orders, on_step: Callable[[Step], None], ended: Callable[[], bool]
 ) -> Outcome:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101  # both were asked for
-    child.stdin.write(encode_orders(orders))
-    child.stdin.close()
+    with contextlib.suppress(BrokenPipeError):  # it has ended already: that its output ends says so
+        child.stdin.write(encode_orders(orders))
+        child.stdin.close()
     state, heard_s, rest = "checking", time.monotonic(), b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
