@@ -13,6 +13,7 @@ from typing import Any
 
 from components.core.errors import FormatError, UnavailableError
 from components.core.fields import count, is_sha256, text
+from components.core.generations import FORMAT as MANIFEST_FORMAT
 from components.files import write_whole
 
 FORMAT = 1
@@ -31,6 +32,8 @@ class Refusal:
     """The version that was asked for then; another one may bring the generation back."""
     channel: str = ""
     """Where it was to come from: another channel's generation of the same number is another one."""
+    by_format: int = MANIFEST_FORMAT
+    """What this program could read then; a newer program may find it good."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ class IndexState:
         """The generations whose objects must stay, best first."""
         several = (self.active, self.previous, self.staged)
         return tuple(dict.fromkeys(seq for seq in several if seq is not None))
+
+    def refusal(self, seq: int, desired: str, channel: str) -> Refusal | None:
+        """Why ``seq`` of ``channel`` is not to be tried though ``desired`` is asked for; None where it may be."""
+        found = self.refused.get(seq)
+        asked = (desired, channel, MANIFEST_FORMAT)
+        return found if found is not None and (found.desired, found.channel, found.by_format) == asked else None
 
     def with_staged(self, seq: int, digest: str) -> "IndexState":
         """``seq``, whose manifest has the hash ``digest``, is whole on the disk."""
@@ -177,7 +186,12 @@ def _state(document: Mapping[str, Any]) -> IndexState:
         high_water_mark={text(channel): count(seq) for channel, seq in document["high_water_mark"].items()},
         manifests=manifests,
         refused={
-            _seq(seq): Refusal(text(refusal["reason"]), text(refusal["desired"]), text(refusal["channel"]))
+            _seq(seq): Refusal(
+                text(refusal["reason"]),
+                text(refusal["desired"]),
+                text(refusal["channel"]),
+                count(refusal["by_format"]),
+            )
             for seq, refusal in document["refused"].items()
         },
     )

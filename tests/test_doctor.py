@@ -263,7 +263,8 @@ def test_updates_are_told_with_what_became_of_them(tmp_path: Path, dashboard: in
     write_state(tmp_path, IndexState(active=7))
     assert check_updates(device).line() == "✓ updates: generation 7 is active"
     found = check_updates(Device(index_dir=tmp_path, port=dashboard))
-    assert (found.mark, found.text) == (WARN, "generation 7 is active; fetching, 42 %: It broke off.")
+    assert (found.mark, found.text) == (WARN, "generation 7 is active; failed, 42 %: It broke off.")
+    assert found.remedy == "it is tried again; see cloud sync's log"
     for name in STATE_FILES:
         (tmp_path / name).write_bytes(b"torn")
     assert check_updates(device).mark == FAULT
@@ -412,7 +413,7 @@ def test_lists_of_numbers_in_a_status_are_taken_out() -> None:
 
 class _Dashboard(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        said = {"index_state": "fetching", "index_progress": 42, "index_reason": "It broke off."}
+        said = {"index_state": "failed", "index_progress": 42, "index_reason": "It broke off."}
         told = {"components": [{"component": "searcher"}, {"component": "cloud_sync", "details": said}]}
         secret = {"reason": "rtsp://admin:geheim-1@h/x", "api_key": "geheim-4", "v": embedding().tolist()}
         body = json.dumps({**told, **secret})

@@ -1,6 +1,7 @@
 """Which generation a device runs, as its state file says."""
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 
@@ -144,6 +145,16 @@ def test_a_rollback_gives_the_previous_one_and_refuses_the_other() -> None:
 def test_a_refused_generation_that_is_committed_after_all_is_refused_no_more() -> None:
     state = staged(IndexState().with_refused(7, "Bad.", "latest", "stable"), 7)
     assert state.committed("stable").refused == {}
+
+
+def test_a_refusal_holds_for_what_was_desired_and_for_this_program() -> None:
+    refusal = Refusal("It has format 99.", "latest", "stable")
+    state = IndexState(refused={7: refusal})
+    assert state.refusal(7, "latest", "stable") == refusal
+    for asked in ((7, "7", "stable"), (8, "latest", "stable"), (7, "latest", "beta")):
+        assert state.refusal(*asked) is None
+    older = IndexState(refused={7: dataclasses.replace(refusal, by_format=1)})
+    assert older.refusal(7, "latest", "stable") is None, "a newer program may read it"
 
 
 def test_the_high_water_mark_is_of_a_channel_and_never_falls() -> None:

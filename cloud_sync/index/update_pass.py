@@ -72,12 +72,8 @@ class _Pass:
         seq = _chosen(wish, trust.versions(), self._state)
         if seq is None or (seq == self._state.active and self._is_at_hand(seq, trust.digest(seq))):
             return Outcome("idle")
-        refusal = self._state.refused.get(seq)
-        if (
-            refusal is not None
-            and (refusal.desired, refusal.channel) == (wish.version, wish.channel)
-            and not wish.again
-        ):
+        refusal = self._state.refusal(seq, wish.version, wish.channel)
+        if refusal is not None and not wish.again:
             return Outcome("refused", refusal.reason)
         data = trust.manifest(seq)
         if seq == self._state.active:
