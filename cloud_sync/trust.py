@@ -46,7 +46,7 @@ _LIMITS = UpdaterConfig(
 
 _MEANINGS: dict[type[Exception], str] = {
     BadVersionNumberError: "it is older than what was here before, or not of one piece: take the newest copy",
-    UnsignedMetadataError: "other keys signed it than the trusted root.json names: is that this channel's, and this copy a new one",
+    UnsignedMetadataError: "other keys signed it than the trusted root.json names: is it this channel's, this copy new",
 }
 
 Fetch = Callable[[str, int], bytes]
