@@ -134,6 +134,7 @@ class Drain:
 
     def _settle(self, now_s: float) -> None:
         """Forget what arrived, put aside what the cloud takes from nobody."""
+        self._notice_epoch()  # it may have been read just before the disk failed
         with self._lock:
             heard, self._heard = self._heard, []
         for acknowledged in heard:
@@ -164,10 +165,13 @@ class Drain:
         if overdue is not None:
             return self._send(overdue.batch, now_s, again=overdue)
         batch = self._queue.next(now_s) if self._flight.has_room else None
-        if self._queue.began_anew():  # another epoch: its numbers are others
+        self._notice_epoch()
+        return 0.5 if batch is None else self._send(batch, now_s)
+
+    def _notice_epoch(self) -> None:
+        if self._queue.began_anew():  # the numbers of another epoch are others
             self._flight.clear()
             self._arrived = []
-        return 0.5 if batch is None else self._send(batch, now_s)
 
     def _send(self, batch: Batch, now_s: float, again: Sent | None = None) -> float:
         payload = batch.encoded(self._thing, self._queue.epoch)

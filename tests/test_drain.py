@@ -15,7 +15,7 @@ from cloud_sync.flight import REFUSED_AFTER
 from components.core.errors import UnavailableError
 from components.core.match_events import as_json
 from components.core.outbox_documents import FEEDBACK, MATCHES, MAX_BATCH_BYTES, TAUGHT, Document
-from components.outbox import Outbox
+from components.outbox import Outbox, Waiting
 from tests.cloud_kit import Store
 
 THING = "kiosk-1"
@@ -250,6 +250,47 @@ def test_acknowledgement_of_a_database_that_is_gone_removes_nothing_of_the_new_o
     way.acknowledges = True
     way.pass_s(60)
     assert (way.arrived, way.waiting) == ([*range(5), "new"], 0)
+
+
+class Failing(Outbox):
+    """An outbox whose disk fails once, just after another epoch was noticed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.epochs: list[str] = []
+
+    def waiting(self, kind: str, after_seq: int = 0, limit: int = 200) -> Waiting:
+        waiting = super().waiting(kind, after_seq, limit)
+        self.epochs.append(waiting.epoch)
+        if self.epochs.count(waiting.epoch) == 2 and waiting.epoch != self.epochs[0]:
+            raise UnavailableError("the disk takes a rest")
+        return waiting
+
+
+def test_what_arrived_of_one_epoch_removes_nothing_of_the_next_also_when_the_disk_fails(tmp_path: Path) -> None:
+    now_s, sent, folder = [100.0], list[dict[str, Any]](), tmp_path / "outbox"
+
+    class Cloud:
+        def publish_to_iot_core(self, topic: str, payload: bytes, qos: int = 1) -> None:
+            sent.append(json.loads(payload))
+
+    outbox = Failing(folder)
+    drain = Drain(outbox, Cloud(), "thing", DrainSettings(gather_s=0), monotonic_s=lambda: now_s[0])
+    outbox.add([Document(MATCHES, b'{"old":1}')] * 3)
+    drain.send_due()
+    drain.hear(json.dumps(sent[0]).encode())
+    outbox.close()
+    (folder / "outbox.1.sqlite").rename(folder / "outbox.0.sqlite")
+    with contextlib.closing(Outbox(folder / "other")) as other:
+        other.add([Document(MATCHES, b'{"new":1}')] * 3)
+    (folder / "other" / "outbox.1.sqlite").rename(folder / "outbox.2.sqlite")
+    drain._remove_s = now_s[0] + 2.0  # what has arrived waits to be removed
+    for _ in range(5):
+        now_s[0] += 1.1
+        drain.send_due()
+    with contextlib.closing(Outbox(folder)) as left:
+        assert len(left.waiting(MATCHES).rows) == 3
+    outbox.close()
 
 
 def test_without_a_rule_what_was_taken_counts_as_arrived_15_minutes_later(tmp_path: Path) -> None:
