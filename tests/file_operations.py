@@ -3,6 +3,7 @@
 ``file_operations.c`` is loaded into the process under test, which runs as it is.
 """
 
+import atexit
 import contextlib
 import functools
 import os
@@ -54,7 +55,9 @@ def mark(folder: Path, name: str) -> None:
 
 @functools.cache
 def _library() -> Path:
-    library = Path(tempfile.mkdtemp(prefix="lookalike-watcher-")) / "file_operations.so"
+    folder = tempfile.mkdtemp(prefix="lookalike-watcher-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder) / "file_operations.so"
     subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", _SOURCE, "-o", library, "-ldl"], check=True)
     return library
 
