@@ -6,20 +6,21 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cloud_sync.index import room
+from cloud_sync.index import probing, room
 from cloud_sync.index.generation_objects import named
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import SCRUB, Outcome, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.recovery import is_whole
 from cloud_sync.index.room import annoy_bytes
-from components.child import start_module
+from components.child import start_child, start_module
 from components.core.projection import encode_projection, identity
 from components.index_state import write_state
 from components.store import Store
@@ -27,6 +28,20 @@ from tests.generations import flip_byte, items, unit_vectors, write_generation
 from tests.object_place import BUCKET, as_device, put, s3_server, write_tar
 from tests.tuf_repository import days_ago
 from tests.update_kit import Publisher, Said, confirmed, passed, state_of
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from cloud_sync.index import probe
+
+def check(*_):
+    while True:
+        pass
+
+probe.check = check
+sys.exit(probe.main(Path(sys.argv[1]), *map(int, sys.argv[2:])))
+"""
+"""The probe of a generation that never comes to an end."""
 
 
 @pytest.fixture
@@ -131,6 +146,31 @@ def test_a_signed_but_bad_generation_is_refused_once(publisher: Publisher, devic
     assert "probing" in said.states, "who names it has it tried again"
     publisher.offer(3)
     assert passed(publisher.orders(device)) == Outcome("trial")
+
+
+def test_a_generation_is_not_refused_because_the_device_is_busy(
+    publisher: Publisher, device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.offer(1)
+    monkeypatch.setattr(probing, "_PATIENCE", 1e-4)
+    outcome = passed(publisher.orders(device))
+    assert (outcome.state, state_of(device).refused) == ("failed", {})
+    assert "is this device so busy?" in outcome.reason
+    monkeypatch.undo()
+    assert passed(publisher.orders(device)) == Outcome("trial")
+
+
+def test_a_generation_that_computes_without_end_is_refused(
+    publisher: Publisher, device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.offer(1)
+    monkeypatch.setattr(probing, "_BASE_S", 1.0)
+    monkeypatch.setattr(probing, "_PATIENCE", 100.0)
+    monkeypatch.setattr(
+        probing, "start_module", lambda _, *words, **more: start_child([sys.executable, "-c", ENDLESS, *words], **more)
+    )
+    outcome = passed(publisher.orders(device))
+    assert (outcome.state, list(state_of(device).refused)) == ("refused", [1])
 
 
 def test_what_is_not_signed_rightly_or_has_expired_leaves_everything(publisher: Publisher, device: Path) -> None:

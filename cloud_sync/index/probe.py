@@ -1,4 +1,4 @@
-"""``python -m cloud_sync.index.probe INDEX_DIR SEQ BYTES``: tries a staged generation as the components would use it.
+"""``python -m cloud_sync.index.probe INDEX_DIR SEQ BYTES SECONDS``: tries a staged generation as components use it.
 
 It does to it what they would do, in a process of its own: what ends this process does not end theirs.
 """
@@ -19,11 +19,12 @@ GOOD, BAD, UNKNOWN = 0, 3, 4
 """Exit codes; UNKNOWN is a disk that cannot be read."""
 
 
-def main(index_dir: Path, seq: int, max_bytes: int) -> int:
-    """Exit code as above, with one sentence on standard error unless all is well."""
+def main(index_dir: Path, seq: int, max_bytes: int, max_cpu_s: int) -> int:
+    """Exit code as above, with one sentence on standard error unless all is well; beyond ``max_cpu_s``, a signal."""
     os.nice(19)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (max_cpu_s, max_cpu_s + 1))
     try:
         check(Store(index_dir, STAGED), seq)
     except MemoryError:
@@ -61,4 +62,4 @@ def _require_counts(snapshot: Snapshot) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:5])))
