@@ -48,6 +48,11 @@ class Store:
             return self.seqs()[-1:]
         return tuple(seq for seq in state.kept if seq != state.staged)
 
+    def is_given_up(self) -> bool:
+        """Whether no generation may be used, because the only one that was there proved to be bad."""
+        state = read_state(self.index_dir)
+        return state is not None and state.active is None
+
     def seqs(self) -> tuple[int, ...]:
         """Every generation whose manifest is there, ascending."""
         try:

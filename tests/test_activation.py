@@ -435,3 +435,29 @@ def test_where_annoy_does_not_pay_the_scan_stays_exact(tmp_path: Path) -> None:
     assert searcher.index is not None
     assert searcher.index.backend == "exact"
     assert activation.problem == ""
+
+
+def test_a_first_generation_that_proved_to_be_bad_answers_no_more(tmp_path: Path) -> None:
+    store, vectors = make_store(tmp_path)
+    searcher = Searcher()
+    activation = Activation(store, searcher)
+    write_state(tmp_path, IndexState(active=1, trial=True))
+    assert activation.step()
+    assert in_use(searcher) == 1
+    write_state(tmp_path, IndexState())
+    assert activation.step()
+    assert searcher.answer(query(vectors[3])).cause == "unavailable"
+    assert "no index generation" in activation.problem
+    write_state(tmp_path, IndexState(active=1))
+    assert activation.step()
+    assert in_use(searcher) == 1
+
+
+def test_a_generation_whose_folder_cannot_be_read_goes_on_answering(tmp_path: Path) -> None:
+    store, vectors = make_store(tmp_path / "index")
+    searcher = Searcher()
+    activation = Activation(store, searcher)
+    assert activation.step()
+    (tmp_path / "index").rename(tmp_path / "elsewhere")
+    assert activation.step()
+    assert searcher.answer(query(vectors[3])).matches

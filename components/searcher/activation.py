@@ -89,6 +89,8 @@ class Activation:
         seqs = self._store.usable()
         if not seqs:
             self._store_problem = f"no index generation in {self._store.index_dir} yet"
+            if self._store.is_given_up():
+                self._let_go()
             return True
         activated = self._activate_best(seqs)
         return self._bring_in_annoy() and activated
@@ -160,6 +162,10 @@ class Activation:
             self._bare = replace(bare, vectors=snapshot.vectors[: len(bare.vectors)])
             self._candidates_in_use = candidates
             self._searcher.index = Index(snapshot, candidates)
+
+    def _let_go(self) -> None:
+        with self._swapping:
+            self._bare = self._candidates_in_use = self._in_use = self._searcher.index = None
 
     def _candidates(self, manifest: Manifest) -> AnnoyCandidates | None:
         """What Annoy's file of the generation gives, or None while it is being built."""
