@@ -440,7 +440,7 @@ def test_where_annoy_does_not_pay_the_scan_stays_exact(tmp_path: Path) -> None:
 def test_a_first_generation_that_proved_to_be_bad_answers_no_more(tmp_path: Path) -> None:
     store, vectors = make_store(tmp_path)
     searcher = Searcher()
-    activation = Activation(store, searcher)
+    activation = Activation(store, searcher, annoy=False)
     write_state(tmp_path, IndexState(active=1, trial=True))
     assert activation.step()
     assert in_use(searcher) == 1
@@ -456,7 +456,7 @@ def test_a_first_generation_that_proved_to_be_bad_answers_no_more(tmp_path: Path
 def test_a_generation_whose_folder_cannot_be_read_goes_on_answering(tmp_path: Path) -> None:
     store, vectors = make_store(tmp_path / "index")
     searcher = Searcher()
-    activation = Activation(store, searcher)
+    activation = Activation(store, searcher, annoy=False)
     assert activation.step()
     (tmp_path / "index").rename(tmp_path / "elsewhere")
     assert activation.step()
