@@ -50,7 +50,7 @@ class CloudSyncConfiguration:
         "/var/lib/lookalike/outbox", "folder of what waits for the cloud; empty: the cloud is told of no match"
     )
     batches_per_s: float = setting(5.0, "so many messages of what waits are sent in a second", low=0.1, high=1_000)
-    gather_s: float = setting(10.0, "so long matches are gathered for one message", low=0, high=3_600)
+    gather_s: float = setting(60.0, "so long matches are gathered for one message", low=0, high=3_600)
     acknowledged: bool = setting(
         True, "wait for the cloud's acknowledgement; without its rule: 15 minutes after the nucleus took a message"
     )

@@ -40,7 +40,7 @@ class DrainSettings:
     """How the outbox is emptied."""
 
     batches_per_s: float = 5.0
-    gather_s: float = 10.0
+    gather_s: float = 60.0
     """So long matches are gathered for one message."""
     acknowledged: bool = True
     """False: there is no rule that acknowledges."""

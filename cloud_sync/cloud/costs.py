@@ -46,7 +46,7 @@ class Fleet:
     event_bytes: int = 350
     open_hours: float = 12.0
     """Of a day, in which the matches come."""
-    gather_s: float = 10.0
+    gather_s: float = 60.0
     poll_interval_s: float = 300.0
     status_interval_s: float = 900.0
     components: int = 4
