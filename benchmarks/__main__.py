@@ -10,7 +10,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import clips, crop, material, quality, retrieval, road, searching, stages, stampede, throughput
+from benchmarks import (
+    building,
+    clips,
+    crop,
+    material,
+    quality,
+    retrieval,
+    road,
+    searching,
+    stages,
+    stampede,
+    throughput,
+)
 from benchmarks.figures import print_table
 from benchmarks.grocery import Groceries
 from components.core.errors import UnavailableError
@@ -31,6 +43,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Path], Rows]]] = {
         "Right answers: groceries found and told from other things",
         lambda folder: retrieval.measure(Groceries(folder)),
     ),
+    "build-10k": (f"Building an index of 10,000 items, {CORES} threads", lambda _: building.measure(10_000)),
     "stampede": ("1,000 devices that ask for a newer index", lambda _: stampede.measure()),
     "search-10k": ("Search at 10,000 items, plain and projected", lambda _: searching.measure(10_000)),
     "search-100k": ("Search at 100,000 items, plain and projected", lambda _: searching.measure(100_000)),
