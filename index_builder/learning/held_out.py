@@ -3,7 +3,7 @@
 Items are left out in turn (cross-validation): each of their photos, or rendered views where there are none, asks for an
 item that is known by its studio picture alone, and, with that item taken away, for an unknown one. Of the other items a
 part of the photos is left out: they ask for items that are known by other photos. The metric does not learn from what
-is left out; but what asks, asks the whole index, in which all other items are as they will be.
+is left out.
 """
 
 from collections.abc import Iterator
@@ -88,8 +88,27 @@ class Asked:
         return scores
 
 
+def ask_evenly(fold: Fold, metric: Metric) -> Asked:
+    """The views left out, as queries of an index in which all items lack what is left out.
+
+    No item has more photos than another one for that reason alone: this tells which metric is better.
+    """
+    whole, seen = fold.whole, fold.seen.camera
+    queries, right, _, shown = _queries(fold)
+    photos = metric.project(seen.embeddings)
+    means, means_of = prototypes(photos, seen.items)
+    known = np.vstack([studio_vectors(metric, whole, shown), photos, means])
+    labels = np.concatenate([whole.studio.items, seen.items, means_of])
+    found = best_of(metric.project(queries) @ known.T, labels, whole.items)
+    own = found[np.arange(len(right)), right]
+    return Asked(right, ~np.isin(right, fold.out), own, found, np.isin(np.arange(whole.items), seen.items))
+
+
 def ask(fold: Fold, metric: Metric) -> Asked:
-    """The views left out, as queries."""
+    """The views left out, as queries of an index in which only the item asked for lacks them.
+
+    That is what a query meets on a device: this tells how probably an answer is right.
+    """
     whole = fold.whole
     queries, right, photo, shown = _queries(fold)
     vectors, studio = metric.project(queries), studio_vectors(metric, whole, shown)

@@ -12,7 +12,7 @@ from components.core.prototypes import prototypes
 from components.core.segments import Vectors
 from index_builder.learning.calibration import USUAL_PENALTY, answers, calibrate, choose_penalty, unknown_answers
 from index_builder.learning.discriminant import whitening
-from index_builder.learning.held_out import Asked, Fold, ask, best_of, folds
+from index_builder.learning.held_out import Asked, Fold, ask, ask_evenly, best_of, folds
 from index_builder.learning.material import Domain, Material
 from index_builder.learning.metric import Metric, fit_metrics, scatter_of, studio_vectors
 
@@ -64,7 +64,8 @@ def learn(
         return _plain(material, empty)
     taught = len(np.unique(material.camera.items)) / material.items
     held_out = list(folds(material)) if material.items >= FEWEST_ITEMS else []
-    shrinkage, dim, asked = _choose(held_out, _dims(material.items, max_dim), taught)
+    shrinkage, dim = _choose(held_out, _dims(material.items, max_dim), taught)
+    asked = [ask(fold, fit_metrics(fold.white.matrix(shrinkage), fold.seen, [dim])[0]) for fold in held_out]
     metric = fit_metrics(whitening(scatter).matrix(shrinkage), centered, [dim])[0]
     studio_mean, _, query_mean = material.means()
     projection = Projection(studio_mean, query_mean, metric.matrix)
@@ -93,21 +94,21 @@ def _plain(material: Material, empty: Vectors) -> Learned:
     )
 
 
-def _choose(held_out: list[Fold], dims: list[int], taught: float) -> tuple[float, int, list[Asked]]:
-    """The shrinkage and dimension that find most held-out views, with what those were answered."""
+def _choose(held_out: list[Fold], dims: list[int], taught: float) -> tuple[float, int]:
+    """The shrinkage and dimension that find most held-out views."""
     if not held_out:
-        return USUAL_SHRINKAGE, dims[0], []
-    tried: dict[tuple[int, float], list[Asked]] = {(dim, shrinkage): [] for dim in dims for shrinkage in SHRINKAGES}
+        return USUAL_SHRINKAGE, dims[0]
+    tried: dict[tuple[int, float], list[float]] = {(dim, shrinkage): [] for dim in dims for shrinkage in SHRINKAGES}
     for fold in held_out:
         for shrinkage in SHRINKAGES:
             metrics = fit_metrics(fold.white.matrix(shrinkage), fold.seen, dims)
             for dim, metric in zip(dims, metrics, strict=True):
-                tried[dim, shrinkage].append(ask(fold, metric))
-    found = {candidate: float(np.mean([_found(one, taught) for one in asked])) for candidate, asked in tried.items()}
+                tried[dim, shrinkage].append(_found(ask_evenly(fold, metric), taught))
+    found = {candidate: float(np.mean(several)) for candidate, several in tried.items()}
     log.info("found of held-out views, by dimension and shrinkage: %s", found)
     # A longer vector has to be worth it.
     dim, shrinkage = max(found, key=lambda candidate: found[candidate] - WORTH_DOUBLING * np.log2(candidate[0]))
-    return shrinkage, dim, tried[dim, shrinkage]
+    return shrinkage, dim
 
 
 def _dims(items: int, max_dim: int) -> list[int]:
