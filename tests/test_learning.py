@@ -8,9 +8,11 @@ from index_builder.learning.calibration import USUAL_PENALTY
 from index_builder.learning.camera_views import camera_views
 from index_builder.learning.cutout import cut_out
 from index_builder.learning.discriminant import directions, unit, whitening, within
+from index_builder.learning.held_out import Fold, ask, ask_evenly, folds
 from index_builder.learning.learn import Learned, learn
 from index_builder.learning.logistic import fit_logistic
 from index_builder.learning.material import Domain, Material
+from index_builder.learning.metric import Metric, fit_metrics
 
 DIM, ITEMS = 96, 40
 DIGEST = "ab" * 32
@@ -184,6 +186,26 @@ def test_stated_probabilities_are_right_as_often_as_they_say() -> None:
     assert calibration is not None
     assert 0 < calibration.min_known < 1
     assert calibration.known(0.9, 0.2) > 0.9 > 0.5 > calibration.known(0.05, 0.04)
+
+
+def asked_with_photos() -> tuple[Fold, Metric]:
+    material, _, _ = world(photos=4)
+    fold = next(folds(material))
+    return fold, fit_metrics(fold.white.matrix(0.5), fold.seen, [48])[0]
+
+
+def test_a_photo_left_out_does_not_find_itself() -> None:
+    fold, metric = asked_with_photos()
+    assert ask(fold, metric).own.max() < 0.999
+    assert ask_evenly(fold, metric).found.max() < 0.999
+
+
+def test_a_query_meets_all_photos_of_other_items_but_to_choose_a_metric_as_few_as_of_its_own() -> None:
+    fold, metric = asked_with_photos()
+    whole, even = ask(fold, metric), ask_evenly(fold, metric)
+    others = whole.right[:, None] != np.arange(ITEMS)
+    assert whole.found[others].mean() > even.found[others].mean() + 1e-3
+    assert (whole.with_photos.sum(), even.with_photos.sum()) == (ITEMS, ITEMS - len(fold.out))
 
 
 def test_a_single_item_is_searched_as_it_is() -> None:
