@@ -43,10 +43,11 @@ def test_messages_of_another_version_and_too_large_ones_stop_no_component(device
     told = dict(device.counts)
     wait_for(lambda: all(device.counts[name] > told[name] for name in COMPONENTS), "all components go on", 30)
     assert device.pids() == before
+    # Before anything is understood again: then it is told no more.
+    wait_for(lambda: "could not be read" in device.statuses["cloud_sync"].reason, "what was not understood is told")
     vectors = unit_vectors(200)
     assert device.ask(vectors[7], "after").matches[0].item_id == "item-7"
     assert "future" not in device.results
-    wait_for(lambda: "could not be read" in device.statuses["cloud_sync"].reason, "what was not understood is told")
 
 
 def test_a_query_of_another_model_is_refused_on_the_bus(device: Running) -> None:
