@@ -3,13 +3,15 @@
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.index import pace
 from cloud_sync.sources import open_source
-from cloud_sync.sources.opened import Opened
+from cloud_sync.sources.opened import Opened, first_bytes
 from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError
 from tests.object_place import BUCKET, as_device, put, s3_server, source_of, write_tar, write_tree
 
@@ -149,3 +151,15 @@ def test_a_file_that_cannot_be_read_may_come_back(tmp_path: Path) -> None:
     write_tree(tmp_path, FILES)
     with pytest.raises(UnavailableError, match="cannot be read"):
         open_source(str(tmp_path)).read("objects/aa", 9)
+
+
+def test_a_small_file_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "PATIENCE_S", 0.05)
+
+    def drip() -> Iterator[bytes]:
+        for _ in range(300):
+            time.sleep(0.002)
+            yield b"x"
+
+    with pytest.raises(UnavailableError, match=r"brought \d+ bytes"):
+        first_bytes(Opened(300, 0, "", drip()), "stable/metadata/3.targets.json", 300)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cloud_sync.index.pace import Deadline, Pace
 from components.core.errors import FormatError, UnavailableError
 
 PART_BYTES = 64 * 1024
@@ -25,9 +26,10 @@ def first_bytes(opened: Opened, path: str, max_bytes: int) -> bytes:
     """All bytes of a small file, none of them read beyond ``max_bytes``; raises FormatError or UnavailableError."""
     if opened.size > max_bytes:
         raise FormatError(f"{path} has {opened.size} bytes, more than the {max_bytes} that are allowed.")
-    data = bytearray()
+    data, deadline = bytearray(), Deadline(Pace(), path)
     for part in opened.parts:
         data += part
+        deadline.took(len(part))
         if len(data) > opened.size:
             break
     if len(data) != opened.size:
