@@ -95,11 +95,8 @@ def ask_evenly(fold: Fold, metric: Metric) -> Asked:
     """
     whole, seen = fold.whole, fold.seen.camera
     queries, right, _, shown = _queries(fold)
-    photos = metric.project(seen.embeddings)
-    means, means_of = prototypes(photos, seen.items)
-    known = np.vstack([studio_vectors(metric, whole, shown), photos, means])
-    labels = np.concatenate([whole.studio.items, seen.items, means_of])
-    found = best_of(metric.project(queries) @ known.T, labels, whole.items)
+    vectors, studio = metric.project(queries), studio_vectors(metric, whole, shown)
+    found = _found(vectors, whole, studio, metric.project(seen.embeddings), seen.items)
     own = found[np.arange(len(right)), right]
     return Asked(right, ~np.isin(right, fold.out), own, found, np.isin(np.arange(whole.items), seen.items))
 
@@ -113,15 +110,13 @@ def ask(fold: Fold, metric: Metric) -> Asked:
     queries, right, photo, shown = _queries(fold)
     vectors, studio = metric.project(queries), studio_vectors(metric, whole, shown)
     photos, items = metric.project(whole.camera.embeddings), whole.camera.items
-    means, means_of = prototypes(photos, items)
-    known, labels = np.vstack([studio, photos, means]), [whole.studio.items, items, means_of]
     own = best_of(vectors @ studio.T, whole.studio.items, whole.items)[np.arange(len(right)), right]
     taught = ~np.isin(right, fold.out)
     for number in np.flatnonzero(taught):
         others = photos[(items == right[number]) & (np.arange(len(items)) != photo[number])]
         several = np.vstack([others, unit(others.mean(axis=0, keepdims=True))])
         own[number] = max(own[number], (several @ vectors[number]).max())
-    found = best_of(vectors @ known.T, np.concatenate(labels), whole.items)
+    found = _found(vectors, whole, studio, photos, items)
     return Asked(right, taught, own, found, np.isin(np.arange(whole.items), items))
 
 
@@ -137,6 +132,13 @@ def _queries(fold: Fold) -> tuple[Vectors, Labels, Labels, "np.ndarray[tuple[int
     photo = np.concatenate([np.flatnonzero(fold.photos), np.full(drawn.sum(), -1)])
     step = max(1, -(-len(items) // MOST_QUERIES))
     return embeddings[::step], items[::step], photo[::step], half | ~drawn
+
+
+def _found(vectors: Vectors, whole: Material, studio: Vectors, photos: Vectors, items: Labels) -> Vectors:
+    """What queries score against every item, (n, items), in an index of ``studio`` vectors and of ``items``' photos."""
+    means, means_of = prototypes(photos, items)
+    known = np.vstack([studio, photos, means])
+    return best_of(vectors @ known.T, np.concatenate([whole.studio.items, items, means_of]), whole.items)
 
 
 def best_of(scores: Vectors, items: Labels, several: int) -> Vectors:
