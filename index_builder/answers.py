@@ -23,11 +23,9 @@ from components.featurizer.sources.labels import Photo, list_photos, read_photo_
 from components.searcher.index import Index
 from components.searcher.snapshot import Snapshot, load_snapshot
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.embedding import MAX_PIXELS
 from index_builder.pictures import MAX_PICTURE_BYTES, read_file
-
-Announce = Callable[[str, int], Callable[[int], None]]
-
 
 CAMERAS = {
     "settled": "the photos are of one camera that has seen many things: center them by what they show together",

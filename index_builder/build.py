@@ -16,6 +16,7 @@ from components.featurizer.model import Model
 from components.files import write_whole
 from components.index_state import read_state
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.catalog import Entry, read_catalog
 from index_builder.embedding import CatalogEmbedding, Failure, View
 from index_builder.embedding_store import EmbeddingStore
@@ -84,13 +85,8 @@ class BuildReport:
     """sha256 of the vectors: the same input gives the same ones."""
 
 
-def build(
-    options: BuildOptions, load_model: Callable[[], Model], announce: Callable[[str, int], Callable[[int], None]]
-) -> BuildReport:
-    """Build the next generation into ``options.out``; raises BadContentError with more failures than allowed.
-
-    ``announce(what, total)`` is called when a long step begins and gives the function to call for every n done.
-    """
+def build(options: BuildOptions, load_model: Callable[[], Model], announce: Announce) -> BuildReport:
+    """Build the next generation into ``options.out``; raises BadContentError with more failures than allowed."""
     entries = read_catalog(options.catalog)
     _require_folder(options.out)
     model = load_model()
@@ -145,12 +141,7 @@ class _Embedded:
 
 
 def _embed(
-    entries: list[Entry],
-    embedder: Embedder,
-    model: Model,
-    options: BuildOptions,
-    store: Store,
-    announce: Callable[[str, int], Callable[[int], None]],
+    entries: list[Entry], embedder: Embedder, model: Model, options: BuildOptions, store: Store, announce: Announce
 ) -> _Embedded:
     work = options.out / "work"
     kept = EmbeddingStore(work / "embeddings.sqlite", model.digest)

@@ -10,6 +10,7 @@ from components.core.errors import BadContentError
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.catalog import Entry, read_catalog
 from index_builder.embedding import CatalogEmbedding, Failure
 from index_builder.embedding_store import EmbeddingStore
@@ -31,13 +32,7 @@ class LintReport:
     """Picture -> sha256 of its thumbnail object."""
 
 
-def lint(
-    catalog: Path,
-    folder: Path,
-    load_model: Callable[[], Model],
-    threads: int,
-    announce: Callable[[str, int], Callable[[int], None]],
-) -> LintReport:
+def lint(catalog: Path, folder: Path, load_model: Callable[[], Model], threads: int, announce: Announce) -> LintReport:
     """Look at all of a catalog; ``folder`` is one of generations, as for a build, where embeddings are kept.
 
     Raises BadContentError where the catalog is none, or none of its pictures can be used.
@@ -75,12 +70,7 @@ def lint(
 
 
 def _look(
-    entries: list[Entry],
-    model: Model,
-    embedder: Embedder,
-    store: Store,
-    threads: int,
-    announce: Callable[[str, int], Callable[[int], None]],
+    entries: list[Entry], model: Model, embedder: Embedder, store: Store, threads: int, announce: Announce
 ) -> tuple[list[Look], list[Failure]]:
     work = store.index_dir / "work"
     kept, pictures = EmbeddingStore(work / "embeddings.sqlite", model.digest), Pictures(work / "pictures")

@@ -10,6 +10,7 @@ from components.core.errors import LookalikeError
 from components.core.segments import Vectors
 from components.featurizer.decode import decode_picture
 from components.featurizer.frame import Image
+from index_builder.announce import Announce
 from index_builder.embedding import BATCH, MAX_PIXELS, BulkEmbedder, View, map_ahead
 from index_builder.embedding_store import Embedded, EmbeddingStore
 from index_builder.learning.camera_views import VERSION, camera_views
@@ -49,12 +50,7 @@ class Rendering:
         self._kept = kept
 
     def run(
-        self,
-        views: Sequence[View],
-        at_most: int,
-        threads: int,
-        announce: Callable[[str, int], Callable[[int], None]],
-        of: int | None = None,
+        self, views: Sequence[View], at_most: int, threads: int, announce: Announce, of: int | None = None
     ) -> CameraViews:
         """The camera views of those of ``views`` that are studio pictures, ``at_most`` so many of each.
 

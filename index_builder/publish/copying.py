@@ -1,7 +1,6 @@
 """Carries a channel's newest generation from one place to another as it was signed: no key is needed."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +10,9 @@ from cloud_sync.trust import MAX_METADATA_BYTES, MAX_ROOT_BYTES, Trust
 from components.core.errors import BadContentError, NotThereError
 from components.core.generations import decode_manifest
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.publish.places import Place, object_path
 from index_builder.publish.verifying import fetch
-
-Announce = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,13 @@
 """Publishes a generation: its objects, its manifest, and last the metadata that puts it in force."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from components.core.errors import FormatError, UntrustedError
 from components.core.generations import Manifest, encode_manifest
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.publish.channel import Channel, offered, read_channel, write_channel, write_roots
 from index_builder.publish.contents import Part, parts_of, published_parts, to_fetch
 from index_builder.publish.gate import require_fit
@@ -16,8 +17,6 @@ from index_builder.publish.places import Place, object_path
 UPLOADS = 8
 """At once: thumbnails are many and small."""
 _SIGNATURES = 3 * 250
-
-Announce = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, kw_only=True)

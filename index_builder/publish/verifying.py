@@ -1,6 +1,5 @@
 """Fetches what a channel offers as a device does, and looks at all of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from cloud_sync.trust import Trust
 from components.core.errors import FormatError, NotThereError
 from components.core.generations import Manifest, decode_manifest
 from components.store import Store
+from index_builder.announce import Announce
 from index_builder.publish.gate import require_fit
-
-Announce = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, kw_only=True)
