@@ -2,19 +2,16 @@
 
 import argparse
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
 from components.store import Store
-from index_builder.answers import CAMERAS, ask, read_photos
-from index_builder.commands import add_wrong_on_unknown
+from index_builder.answers import ask, read_photos
+from index_builder.arguments import add_json, add_photos, add_threads, add_wrong_on_unknown
 from index_builder.figures import print_fields, write_json
 from index_builder.learning.calibration import UNKNOWN_SHARE
 from index_builder.progress import Steps
 from index_builder.recalibration import FEWEST_KNOWN, FOLDS, Recalibration, Stated, recalibrate
-
-CORES = os.cpu_count() or 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{UNKNOWN_SHARE:.0%} of what a camera sees is taken to be unknown. After the next build, calibrate again."
     )
     parser.add_argument("--generation", type=Path, required=True, help="folder that `build --out` made")
-    parser.add_argument("--photos", type=Path, required=True, help="CSV file with photo, item_id and perhaps use")
-    parser.add_argument("--use", help="only the photos with this value in the column use")
-    parser.add_argument("--unknown", type=Path, metavar="FOLDER", help="pictures of other things than the items")
-    parser.add_argument(
-        "--camera",
-        choices=CAMERAS,
-        default="settled",
-        help="; ".join(f"{name}: {meaning}" for name, meaning in CAMERAS.items()) + " (default: settled)",
-    )
+    add_photos(parser, required=True)
     add_wrong_on_unknown(parser)
     parser.add_argument(
         "--anyway", action="store_true", help="publish even what makes the probabilities less true than they are"
     )
-    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    add_threads(parser)
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:

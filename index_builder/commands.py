@@ -1,19 +1,17 @@
 """The commands build and inspect: their arguments, and what they print."""
 
 import argparse
-import os
 from pathlib import Path
 
 from components.featurizer.model import Model, read_model_dir
 from components.store import Store
+from index_builder.arguments import add_json, add_threads, add_wrong_on_unknown
 from index_builder.build import BuildOptions, build
 from index_builder.figures import report
 from index_builder.inspection import inspect
 from index_builder.learning.rendering import FEWEST_VIEWS, MOST_VIEWS
 from index_builder.model import make_default_model
 from index_builder.progress import Steps
-
-CORES = os.cpu_count() or 1
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +46,8 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         "--compact", action="store_true", help="learn anew, though little has changed (devices fetch all vectors again)"
     )
     parser.add_argument("--max-failures", type=int, default=10, help="how many pictures may be unusable (default: 10)")
-    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
-    _add_json(parser)
+    add_threads(parser)
+    add_json(parser)
 
 
 def run_build(args: argparse.Namespace) -> int:
@@ -96,7 +94,7 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``inspect``."""
     parser.add_argument("generation", type=Path, help="folder that `build --out` made")
     parser.add_argument("--seq", type=int, help="which generation (default: the newest)")
-    _add_json(parser)
+    add_json(parser)
 
 
 def run_inspect(args: argparse.Namespace) -> int:
@@ -105,27 +103,6 @@ def run_inspect(args: argparse.Namespace) -> int:
     figures = inspect(store, args.seq if args.seq is not None else store.require_active())
     report(f"Generation {figures.generation} is whole: every object has the hash of its name.", figures, args.json)
     return 0
-
-
-def add_wrong_on_unknown(parser: argparse.ArgumentParser) -> None:
-    """The argument that says how strict the decisions are to be."""
-    parser.add_argument(
-        "--wrong-on-unknown",
-        type=_share,
-        metavar="SHARE",
-        help="how many of the pictures of unknown items may be answered, 0 to 1 (default: as many as pay, where a "
-        "wrong answer costs what a right one is worth); fewer than 8 items are not calibrated by a build",
-    )
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
-    return share
 
 
 def _views(text: str) -> int:
@@ -138,7 +115,3 @@ def _dim(text: str) -> int:
     if not text.isdigit() or not 2 <= int(text) <= 512:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 to 512")
     return int(text)
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")

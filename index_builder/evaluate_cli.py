@@ -2,21 +2,19 @@
 
 import argparse
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
 from components.core.errors import ConfigurationError
 from components.store import Store
-from index_builder.answers import CAMERAS, ask, read_photos
+from index_builder.answers import ask, read_photos
+from index_builder.arguments import add_json, add_photos, add_threads
 from index_builder.comparison import Comparison, compare
 from index_builder.evaluate import Evaluation, evaluate
 from index_builder.evaluation_page import evaluation_page
 from index_builder.figures import print_fields, write_json
 from index_builder.page import write_page
 from index_builder.progress import Steps
-
-CORES = os.cpu_count() or 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,21 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--generation", type=Path, required=True, help="folder that `build --out` made")
     parser.add_argument("--seq", type=int, help="which generation (default: the newest)")
-    parser.add_argument("--photos", type=Path, help="CSV file with photo, item_id and perhaps use")
-    parser.add_argument("--use", help="only the photos with this value in the column use")
-    parser.add_argument("--unknown", type=Path, metavar="FOLDER", help="pictures of other things than the items")
-    parser.add_argument(
-        "--camera",
-        choices=CAMERAS,
-        default="settled",
-        help="; ".join(f"{name}: {meaning}" for name, meaning in CAMERAS.items()) + " (default: settled)",
-    )
+    add_photos(parser, required=False)
     parser.add_argument(
         "--compare", metavar="SEQ|FOLDER", help="another generation: its number here, or the folder of another build"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots and the worst confusions")
-    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    add_threads(parser)
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.store import Store
+from index_builder.arguments import add_threads
 from index_builder.commands import model_of
 from index_builder.figures import write_json
 from index_builder.lint import LintReport, lint
@@ -21,7 +21,6 @@ from index_builder.lint_rules import ACROSS_ITEMS, KINDS, Finding
 from index_builder.page import write_page
 from index_builder.progress import Steps
 
-CORES = os.cpu_count() or 1
 MOST_EXAMPLES = 5
 WIDTH_OF_A_LOG = 160
 
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on", action="append", default=[], choices=list(KINDS), metavar="KIND", help="exit with 1 on findings"
     )
-    parser.add_argument("--threads", type=int, default=CORES, help=f"default: all cores ({CORES} here)")
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> int:

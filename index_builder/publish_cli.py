@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from cloud_sync.sources import open_source
 from components.core.errors import UnavailableError
 from components.store import Store
+from index_builder.arguments import add_json
 from index_builder.figures import report
 from index_builder.progress import Steps
 from index_builder.publish.channel import read_channel, write_channel, write_roots, write_timestamp
@@ -26,7 +27,7 @@ def add_publish(parser: argparse.ArgumentParser) -> None:
     _add_to(parser)
     _add_channel(parser)
     parser.add_argument("--dry-run", action="store_true", help="write nothing, only say what a device will download")
-    _add_json(parser)
+    add_json(parser)
 
 
 def run_publish(args: argparse.Namespace) -> int:
@@ -111,7 +112,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``verify``."""
     _add_from(parser)
     parser.add_argument("--version", type=int, help="which generation (default: the newest)")
-    _add_json(parser)
+    add_json(parser)
 
 
 def run_verify(args: argparse.Namespace) -> int:
@@ -127,7 +128,7 @@ def add_copy(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``copy``."""
     _add_from(parser)
     parser.add_argument("--to", required=True, metavar="PLACE", help=f"{_PLACE}: what goes onto a USB stick")
-    _add_json(parser)
+    add_json(parser)
 
 
 def run_copy(args: argparse.Namespace) -> int:
@@ -165,7 +166,3 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
 
 def _add_channel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel", default="stable", help="default: stable")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
