@@ -1,42 +1,17 @@
 """The cloud sync component: started by a Greengrass nucleus. With a command, what an operator does."""
 
-import itertools
-import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cloud_sync.component import run
-from cloud_sync.configuration import CloudSyncConfiguration
-from cloud_sync.counter import NAME
-from cloud_sync.downlink import Downlink
-from cloud_sync.drain import drain_of
-from components.bus import Bus
+from components.command import run_command
 from components.core.errors import LookalikeError
-from components.greengrass import GreengrassBus
-from components.lifecycle import run_component
-
-THING_VARIABLE = "AWS_IOT_THING_NAME"
 
 
 def _component() -> int:
-    """Run until SIGTERM; gives the exit code."""
-    opened: list[GreengrassBus] = []
-    downlinks: list[Downlink] = []
-    rounds = itertools.count()
-    thing = os.environ.get(THING_VARIABLE, "unknown")
+    from cloud_sync.start import main
 
-    def open_bus() -> GreengrassBus:
-        opened.append(GreengrassBus.from_environment())
-        downlinks.append(Downlink(opened[0]))
-        return opened[0]
-
-    def work(bus: Bus, configuration: CloudSyncConfiguration, stop: threading.Event) -> None:
-        drain = drain_of(configuration, opened[0], downlinks[0], thing)
-        run(bus, configuration, stop, uplink=opened[0], thing=thing, drain=drain, soon=next(rounds) > 0)
-
-    return run_component(NAME, CloudSyncConfiguration, open_bus, work)
+    return main()
 
 
 def _cost(arguments: Sequence[str]) -> int:
@@ -83,26 +58,23 @@ WORDS = {
 
 
 def main() -> int:
-    """The component, without arguments; else one of ``COMMANDS``: 1 and one sentence where that is not possible."""
+    """The component, without arguments; else one of ``COMMANDS``."""
     name, *arguments = sys.argv[1:] or [""]
     if not name:
         return _component()
+    return run_command(lambda: _command(name, arguments), "the index is as it was, the same command goes on from there")
+
+
+def _command(name: str, arguments: Sequence[str]) -> int:
+    """1 and one sentence where it is not possible."""
     if name not in COMMANDS:
         print(f"error: {name} is no command; there are {', '.join(sorted(WORDS))}.", file=sys.stderr)
         return 2
     try:
-        code = COMMANDS[name](arguments)
-        sys.stdout.flush()
-        return code
+        return COMMANDS[name](arguments)
     except LookalikeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `| head` has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the index is as it was, the same command goes on from there", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":

@@ -2,16 +2,18 @@
 
 import sys
 
+from components.command import run_command
 
-def main(argv: list[str] | None = None) -> int:
+
+def main() -> int:
     """Run one command; 130 where Ctrl-C stopped it."""
-    try:
-        from index_builder.cli import main as run
+    return run_command(_run, "what was done is kept, the same command goes on from there")
 
-        return run(argv)
-    except KeyboardInterrupt:
-        print("stopped; what was done is kept, the same command goes on from there", file=sys.stderr)
-        return 130
+
+def _run() -> int:
+    from index_builder.cli import main as run
+
+    return run()
 
 
 if __name__ == "__main__":

@@ -121,15 +121,6 @@ def test_what_is_wrong_is_one_sentence_and_makes_no_folder(publisher: Publisher,
     assert not device.exists()
 
 
-def test_who_reads_no_further_sees_no_traceback(publisher: Publisher, device: Path) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    line = [sys.executable, "-m", "cloud_sync", "status", "--index-dir", str(device)]
-    done = subprocess.run(line, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writer)
-    assert done.stderr == ""
-
-
 def test_while_another_process_works_a_command_says_so(publisher: Publisher, device: Path) -> None:
     publisher.offer(1)
     passed(publisher.orders(device))
