@@ -16,7 +16,7 @@ from cloud_sync.index import fetching, pace
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import Wanted
 from cloud_sync.index.pace import Pace
-from cloud_sync.sources import Source, open_source, s3
+from cloud_sync.sources import Source, open_source, read_small, s3
 from components.core.errors import LookalikeError
 from components.store import Store
 from tests.lying_server import BUCKET, HOLES, LIES, Answer, LyingServer, cut_at, honest, never_accepting
@@ -100,7 +100,7 @@ def hole(name: str) -> Told:
         began = time.monotonic()
         came = place.fetched(Store(folder))
         with contextlib.suppress(LookalikeError):
-            came = came or bool(place.source.read(place.wanted.path, SIZE))
+            came = came or bool(read_small(place.source, place.wanted.path, SIZE))
         seconds = time.monotonic() - began
         problem = "it came all the same" if came else "it takes too long" if seconds > LONGEST_S else ""
         return Told(name, seconds, place.server.sent, problem)
@@ -139,7 +139,7 @@ def _only_lies(folder: Path, place: Place, answer: Answer) -> None:
     assert sent <= 6 * (SIZE + 4 * SLACK_BYTES), f"{sent} bytes were let come"
     with contextlib.suppress(LookalikeError):
         # Small files have no deadline of their own: what drips is ended with the process, see ``worker.HANGS_S``.
-        assert answer is LIES["slow"] or len(place.source.read(place.wanted.path, SIZE)) <= SIZE
+        assert answer is LIES["slow"] or len(read_small(place.source, place.wanted.path, SIZE)) <= SIZE
     place.server.will(())
     assert place.fetched(store), "afterwards it does not come either"
 

@@ -32,7 +32,7 @@ from tuf.ngclient import updater
 
 from cloud_sync import trust
 from cloud_sync.drain import Drain, DrainSettings
-from cloud_sync.sources import tar
+from cloud_sync.sources import read_small, tar
 from cloud_sync.sources.tar import TarSource
 from cloud_sync.trust import Trust
 from components import index_state, taught_archive, taught_store
@@ -480,8 +480,8 @@ def _tar(folder: Path) -> Format:
         source = TarSource(folder / "place.tar")
         for name in files:
             with contextlib.suppress(LookalikeError):
-                source.read(name, 2_000)
-        source.read("objects/05/5", 2_000)
+                read_small(source, name, 2_000)
+        read_small(source, "objects/05/5", 2_000)
 
     return Format((folder / "whole.tar").read_bytes(), (damaged, header), read)
 

@@ -22,7 +22,7 @@ from cloud_sync.index.orders import UPDATE, Orders, Outcome, Step
 from cloud_sync.index.pace import PATIENCE_S, Pace
 from cloud_sync.index.window import Window
 from cloud_sync.index.worker import work
-from cloud_sync.sources import Opened, open_source
+from cloud_sync.sources import Opened, open_source, read_small
 from cloud_sync.status_event import EARLIEST_WALL_S
 from components.child import start_child
 from components.core.errors import ConfigurationError, UnavailableError
@@ -42,9 +42,6 @@ class Place:
         self.given, self.offsets = 0, list[int]()
         self.slow_s, self.part_bytes = 0.0, 65_536
         self.clock: Clock | None = None
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        raise NotImplementedError
 
     @contextlib.contextmanager
     def open(self, path: str, offset: int = 0, etag: str = "") -> Iterator[Opened]:
@@ -206,7 +203,7 @@ def test_ten_thousand_pictures_need_one_connection(monkeypatch: pytest.MonkeyPat
     with served(_Bucket) as address:
         source = open_source("s3://some-bucket/shop", endpoint_url=address)
         for _ in range(20):
-            assert source.read("objects/aa/x", 10) == b"hello"
+            assert read_small(source, "objects/aa/x", 10) == b"hello"
     assert _Bucket.connections == 1
 
 

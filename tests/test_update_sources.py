@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.index import pace
-from cloud_sync.sources import open_source
+from cloud_sync.sources import open_source, read_small
 from cloud_sync.sources.opened import Opened, first_bytes
 from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError
 from tests.object_place import BUCKET, as_device, put, s3_server, source_of, write_tar, write_tree
@@ -39,17 +39,17 @@ def joined(opened: Opened) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_files_are_read_whole_and_never_beyond_what_is_allowed(kind: str, tmp_path: Path, server: str) -> None:
     source = source_of(kind, tmp_path, server, FILES)
-    assert source.read("stable/metadata/timestamp.json", 2) == b"{}"
-    assert source.read("objects/ee/empty", 10) == b""
+    assert read_small(source, "stable/metadata/timestamp.json", 2) == b"{}"
+    assert read_small(source, "objects/ee/empty", 10) == b""
     with pytest.raises(FormatError, match="256000 bytes, more than the 255999"):
-        source.read("objects/aa/large", len(LARGE) - 1)
+        read_small(source, "objects/aa/large", len(LARGE) - 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_there_is_told_apart_from_what_cannot_be_had(kind: str, tmp_path: Path, server: str) -> None:
     source = source_of(kind, tmp_path, server, FILES)
     with pytest.raises(NotThereError):
-        source.read("stable/metadata/2.root.json", 100)
+        read_small(source, "stable/metadata/2.root.json", 100)
     with pytest.raises(NotThereError), source.open("objects/aa/none"):
         pass
 
@@ -80,7 +80,7 @@ def test_an_object_that_changed_meanwhile_begins_anew(kind: str, tmp_path: Path,
 def test_a_server_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:
     source = open_source("s3://some-bucket/shop", endpoint_url="http://127.0.0.1:9")
     with pytest.raises(UnavailableError, match="cannot be had now") as told:
-        source.read("stable/metadata/timestamp.json", 100)
+        read_small(source, "stable/metadata/timestamp.json", 100)
     assert "Signature" not in str(told.value)
 
 
@@ -90,7 +90,7 @@ def test_without_credentials_the_token_exchange_is_named(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(UnavailableError, match=r"aws\.greengrass\.TokenExchangeService"):
-        open_source("s3://some-bucket/shop").read("x", 100)
+        read_small(open_source("s3://some-bucket/shop"), "x", 100)
 
 
 @pytest.mark.parametrize("address", ["", "http://host/path", "s3://", "s3:/bucket/x", "s3://UPPER/x", "s3:///x"])
@@ -101,21 +101,21 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 def test_a_bucket_without_a_prefix_is_a_place(server: str) -> None:
     put(server, FILES, prefix="a/b")
-    assert open_source(f"s3://{BUCKET}", server).read("a/b/stable/metadata/timestamp.json", 9) == b"{}"
-    assert open_source(f"s3://{BUCKET}/a/b/", server).read("stable/metadata/timestamp.json", 9) == b"{}"
+    assert read_small(open_source(f"s3://{BUCKET}", server), "a/b/stable/metadata/timestamp.json", 9) == b"{}"
+    assert read_small(open_source(f"s3://{BUCKET}/a/b/", server), "stable/metadata/timestamp.json", 9) == b"{}"
 
 
 def test_a_tar_that_is_none_is_refused_and_one_that_was_copied_again_is_read(tmp_path: Path) -> None:
     path = tmp_path / "place.tar"
     source = open_source(str(path))
     with pytest.raises(NotThereError, match="is the stick plugged in"):
-        source.read("x", 9)
+        read_small(source, "x", 9)
     for broken in (b"", b"no tar", b"\0" * 512 + b"x"):
         path.write_bytes(broken)
         with pytest.raises((FormatError, NotThereError)):
-            source.read("x", 9)
+            read_small(source, "x", 9)
     write_tar(path, FILES, tmp_path / "place")
-    assert source.read("objects/aa/large", 10**6) == LARGE
+    assert read_small(source, "objects/aa/large", 10**6) == LARGE
 
 
 def test_a_header_that_claims_gigabytes_makes_no_room_for_them(tmp_path: Path) -> None:
@@ -126,11 +126,11 @@ def test_a_header_that_claims_gigabytes_makes_no_room_for_them(tmp_path: Path) -
             tar.addfile(member)
     code = f"""
 import resource
-from cloud_sync.sources import open_source
+from cloud_sync.sources import open_source, read_small
 from components.core.errors import FormatError, NotThereError
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
 try:
-    open_source({str(tmp_path / "bomb.tar")!r}).read("x", 9)
+    read_small(open_source({str(tmp_path / "bomb.tar")!r}), "x", 9)
 except (FormatError, NotThereError):
     print("refused")
 """
@@ -144,13 +144,13 @@ def test_a_link_in_a_tar_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "place" / "x").symlink_to("../secret")
     write_tar(tmp_path / "place.tar", FILES, tmp_path / "place")
     with pytest.raises(NotThereError):
-        open_source(str(tmp_path / "place.tar")).read("x", 9)
+        read_small(open_source(str(tmp_path / "place.tar")), "x", 9)
 
 
 def test_a_file_that_cannot_be_read_may_come_back(tmp_path: Path) -> None:
     write_tree(tmp_path, FILES)
     with pytest.raises(UnavailableError, match="cannot be read"):
-        open_source(str(tmp_path)).read("objects/aa", 9)
+        read_small(open_source(str(tmp_path)), "objects/aa", 9)
 
 
 def test_a_small_file_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from cloud_sync.index.fetching import Fetcher
@@ -23,7 +24,7 @@ from cloud_sync.index.pace import Pace
 from cloud_sync.index.probing import probe_generation
 from cloud_sync.index.recovery import known_state
 from cloud_sync.index.room import annoy_bytes, require_room
-from cloud_sync.sources import Source, open_source
+from cloud_sync.sources import Source, open_source, read_small
 from cloud_sync.trust import Trust
 from components.core.errors import (
     BadContentError,
@@ -67,7 +68,8 @@ class _Pass:
     def run(self) -> Outcome:
         wish = self._orders
         self._say("checking", 0)
-        trust = Trust(self._index_dir / "tuf" / wish.channel, wish.root(), self._source.read, wish.channel)
+        metadata_dir, fetch = self._index_dir / "tuf" / wish.channel, partial(read_small, self._source)
+        trust = Trust(metadata_dir, wish.root(), fetch, wish.channel)
         trust.refresh()
         seq = _chosen(wish, trust.versions(), self._state)
         if seq is None or (seq == self._state.active and self._is_at_hand(seq, trust.digest(seq))):

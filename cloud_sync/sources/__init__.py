@@ -5,24 +5,27 @@ from pathlib import Path
 from typing import Protocol
 
 from cloud_sync.sources.folder import FolderSource
-from cloud_sync.sources.opened import Opened
+from cloud_sync.sources.opened import Opened, first_bytes
 from cloud_sync.sources.tar import TarSource
 from components.core.errors import ConfigurationError
 
-__all__ = ["Opened", "Source", "open_source"]
+__all__ = ["Opened", "Source", "open_source", "read_small"]
 
 
 class Source(Protocol):
     """A publisher's place. Paths are relative to its root, with ``/`` between the parts."""
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        """A small file; raises NotThereError, UnavailableError, or FormatError where it has more than ``max_bytes``."""
 
     def open(self, path: str, offset: int = 0, etag: str = "") -> AbstractContextManager[Opened]:
         """An object's bytes from ``offset`` on, if it still is the one that had ``etag``; else from its beginning.
 
         Raises NotThereError, UnavailableError or FormatError, also while the bytes are read.
         """
+
+
+def read_small(source: Source, path: str, max_bytes: int) -> bytes:
+    """A small file; raises NotThereError, UnavailableError, or FormatError where it has more than ``max_bytes``."""
+    with source.open(path) as opened:
+        return first_bytes(opened, path, max_bytes)
 
 
 def open_source(address: str, endpoint_url: str = "") -> Source:

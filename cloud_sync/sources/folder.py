@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud_sync.sources.opened import PART_BYTES, Opened, first_bytes
+from cloud_sync.sources.opened import PART_BYTES, Opened
 from components.core.errors import NotThereError, UnavailableError
 
 
@@ -14,11 +14,6 @@ class FolderSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        """A small file."""
-        with self.open(path) as opened:
-            return first_bytes(opened, path, max_bytes)
 
     @contextmanager
     def open(self, path: str, offset: int = 0, etag: str = "") -> Iterator[Opened]:

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 
-from cloud_sync.sources.opened import PART_BYTES, Opened, first_bytes
+from cloud_sync.sources.opened import PART_BYTES, Opened
 from components.core.errors import ConfigurationError, NotThereError, UnavailableError
 
 CONNECT_S, ANSWER_S = 10.0, 20.0
@@ -43,11 +43,6 @@ class S3Source:
         self._region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self._s3: Any = None
         self._pool = _pool()
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        """A small file."""
-        with self.open(path) as opened:
-            return first_bytes(opened, path, max_bytes)
 
     @contextlib.contextmanager
     def open(self, path: str, offset: int = 0, etag: str = "") -> Iterator[Opened]:

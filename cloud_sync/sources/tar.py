@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from cloud_sync.sources.opened import PART_BYTES, Opened, first_bytes
+from cloud_sync.sources.opened import PART_BYTES, Opened
 from components.core.errors import FormatError, NotThereError, UnavailableError
 
 MAX_MEMBERS = 500_000
@@ -20,11 +20,6 @@ class TarSource:
         self._path = path
         self._extents: dict[str, _Extent] = {}
         self._etag = ""
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        """A small file."""
-        with self.open(path) as opened:
-            return first_bytes(opened, path, max_bytes)
 
     @contextmanager
     def open(self, path: str, offset: int = 0, etag: str = "") -> Iterator[Opened]:

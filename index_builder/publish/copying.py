@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cloud_sync.sources import Source
-from cloud_sync.trust import MAX_METADATA_BYTES, MAX_ROOT_BYTES, Trust
+from cloud_sync.sources import Source, read_small
+from cloud_sync.trust import MAX_METADATA_BYTES, MAX_ROOT_BYTES, Fetch, Trust
 from components.core.errors import BadContentError, NotThereError
 from components.core.generations import decode_manifest
 from components.store import Store
@@ -31,8 +32,8 @@ def copy(source: Source, place: Place, channel: str, trusted_root: bytes, announ
     Raises BadContentError where the copy is newer already, and what a device would refuse.
     """
     with TemporaryDirectory(prefix="lookalike-") as name:
-        folder = Path(name)
-        trust = Trust(folder / "tuf", trusted_root, source.read, channel)
+        folder, read = Path(name), partial(read_small, source)
+        trust = Trust(folder / "tuf", trusted_root, read, channel)
         if not trust.versions():
             raise NotThereError(f"Channel {channel} offers no generation yet: publish one.")
         seq = max(trust.versions())
@@ -44,15 +45,15 @@ def copy(source: Source, place: Place, channel: str, trusted_root: bytes, announ
             if there.get(object_path(digest)) != size:
                 place.put(object_path(digest), store.read_object(digest, size))
         place.put(f"{channel}/targets/{Store(folder / 'index').write_object(manifest).sha256}.{seq}.json", manifest)
-        _copy_metadata(folder / "tuf", source, place, channel)
+        _copy_metadata(folder / "tuf", read, place, channel)
     return Copied(channel=channel, generation=seq, objects=len(fetched), copied_bytes=sum(fetched.values()))
 
 
-def _copy_metadata(verified: Path, source: Source, place: Place, channel: str) -> None:
+def _copy_metadata(verified: Path, fetch: Fetch, place: Place, channel: str) -> None:
     """The files that Trust has verified, the timestamp last."""
     metadata = f"{channel}/metadata"
     timestamp = (verified / "timestamp.json").read_bytes()
-    old = _read(place, f"{metadata}/timestamp.json")
+    old = _read(place.read, f"{metadata}/timestamp.json")
     if old is not None and _version(old) > _version(timestamp):
         raise BadContentError(f"The copy of channel {channel} is newer than what it was to be copied from.")
     for name in ("targets", "snapshot"):
@@ -61,19 +62,19 @@ def _copy_metadata(verified: Path, source: Source, place: Place, channel: str) -
     if old != timestamp:
         place.swap(f"{metadata}/timestamp.json", old, timestamp)
     version = 1
-    while (root := _read(source, f"{metadata}/{version}.root.json", MAX_ROOT_BYTES)) is not None:
+    while (root := _read(fetch, f"{metadata}/{version}.root.json", MAX_ROOT_BYTES)) is not None:
         _once(place, f"{metadata}/{version}.root.json", root)
         version += 1
 
 
 def _once(place: Place, path: str, data: bytes) -> None:
-    if _read(place, path) is None:
+    if _read(place.read, path) is None:
         place.swap(path, None, data)
 
 
-def _read(place: Place | Source, path: str, max_bytes: int = MAX_METADATA_BYTES) -> bytes | None:
+def _read(fetch: Fetch, path: str, max_bytes: int = MAX_METADATA_BYTES) -> bytes | None:
     try:
-        return place.read(path, max_bytes)
+        return fetch(path, max_bytes)
     except NotThereError:
         return None
 

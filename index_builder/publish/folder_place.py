@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from cloud_sync.sources import read_small
 from cloud_sync.sources.folder import FolderSource
 from components.core.errors import UnavailableError
 from components.files import make_durable, write_whole
@@ -29,7 +30,7 @@ class FolderPlace:
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """The file; raises NotThereError, or FormatError where it is larger."""
-        return FolderSource(self._folder).read(path, max_bytes)
+        return read_small(FolderSource(self._folder), path, max_bytes)
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Every file under ``folder``, by its path."""

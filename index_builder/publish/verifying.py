@@ -1,12 +1,13 @@
 """Fetches what a channel offers as a device does, and looks at all of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import named, pictured
 from cloud_sync.index.pace import Pace
-from cloud_sync.sources import Source
+from cloud_sync.sources import Source, read_small
 from cloud_sync.trust import Trust
 from components.core.errors import FormatError, NotThereError
 from components.core.generations import Manifest, decode_manifest
@@ -32,7 +33,7 @@ def verify(
     source: Source, channel: str, trusted_root: bytes, folder: Path, announce: Announce, seq: int | None = None
 ) -> Verified:
     """Fetch generation ``seq`` (None: the newest) into ``folder`` and check it; raises what a device would refuse."""
-    trust = Trust(folder / "tuf", trusted_root, source.read, channel)
+    trust = Trust(folder / "tuf", trusted_root, partial(read_small, source), channel)
     trust.refresh()
     if not trust.versions():
         raise NotThereError(f"Channel {channel} offers no generation yet: publish one.")
