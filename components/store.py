@@ -18,7 +18,7 @@ from components.core.generations import (
     MAX_OBJECT_BYTES,
     Manifest,
     ObjectRef,
-    decode_manifest,
+    decode_manifest_of,
     encode_manifest,
 )
 from components.files import make_durable, write_whole
@@ -75,12 +75,9 @@ class Store:
         """The manifest of generation ``seq``; raises FormatError or UnavailableError."""
         path = self.manifest_path(seq)
         try:
-            manifest = decode_manifest(self.read_manifest_bytes(seq))
+            return decode_manifest_of(seq, self.read_manifest_bytes(seq))
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
-        if manifest.seq != seq:
-            raise FormatError(f"{path} says that it is generation {manifest.seq}: build or fetch it again.")
-        return manifest
 
     def read_manifest_bytes(self, seq: int) -> bytes:
         """The file of ``manifest(seq)``; raises FormatError or UnavailableError where there is none."""

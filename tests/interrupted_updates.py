@@ -193,7 +193,7 @@ def _commits_first() -> Iterator[None]:
     """The product that lets a generation count before it is there."""
 
     def bring(self: update_pass._Pass, seq: int, data: bytes) -> Outcome:
-        manifest = update_pass.decode_manifest(data)
+        manifest = update_pass.decode_manifest_of(seq, data)
         self._stage(manifest, data)
         self._commit(manifest)
         self._fetch_all(manifest)

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from object_place import BUCKET, as_device, s3_server
 from publish_kit import address_of, files_of, make_keys, place_of, published, shop, silent
-from update_kit import confirmed, fake_model, passed
+from update_kit import Publisher, confirmed, fake_model, passed
 
 from cloud_sync.index.orders import UPDATE, Orders
 from cloud_sync.sources import Source, open_source
@@ -28,7 +28,7 @@ from components.core.errors import (
     UnavailableError,
     UntrustedError,
 )
-from components.core.generations import SearchSettings
+from components.core.generations import SearchSettings, encode_manifest
 from components.store import Store
 from index_builder.publish import channel as channel_module
 from index_builder.publish.channel import KEPT, read_channel, write_timestamp
@@ -442,6 +442,19 @@ def test_a_copy_needs_no_key_and_devices_take_it_for_the_original(tmp_path: Path
     with pytest.raises(BadContentError, match="newer"), place_of("tar", tmp_path) as place:
         copy(open_source(str(older)), place, "stable", root, silent)
     assert stick.look().generation == 2
+
+
+def test_a_manifest_that_was_signed_as_another_generation_is_neither_verified_nor_copied(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path / "publisher")
+    publisher.tuf.offer(2, encode_manifest(publisher.build(1)))
+    publisher.tuf.publish()
+    publisher.write()
+    source, root = open_source(str(publisher.place)), publisher.tuf.trusted_root
+    with pytest.raises(FormatError, match="says that it is generation 1"):
+        verify(source, "stable", root, tmp_path / "device", silent)
+    with pytest.raises(FormatError, match="says that it is generation 1"), place_of("folder", tmp_path) as place:
+        copy(source, place, "stable", root, silent)
+    assert not (tmp_path / "place").exists()
 
 
 def test_a_bucket_that_is_not_there_is_one_sentence(tmp_path: Path, server: str, store: Store, keys: Keys) -> None:

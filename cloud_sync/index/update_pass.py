@@ -26,15 +26,8 @@ from cloud_sync.index.recovery import known_state
 from cloud_sync.index.room import annoy_bytes, require_room
 from cloud_sync.sources import Source, open_source, read_small
 from cloud_sync.trust import Trust
-from components.core.errors import (
-    BadContentError,
-    FormatError,
-    LookalikeError,
-    NotThereError,
-    StaleError,
-    UnavailableError,
-)
-from components.core.generations import Manifest, decode_manifest
+from components.core.errors import BadContentError, LookalikeError, NotThereError, StaleError, UnavailableError
+from components.core.generations import Manifest, decode_manifest_of
 from components.files import make_durable
 from components.index_state import IndexState, write_state
 from components.store import Store
@@ -88,9 +81,7 @@ class _Pass:
             return Outcome("refused", str(error))
 
     def _bring(self, seq: int, data: bytes) -> Outcome:
-        manifest = decode_manifest(data)
-        if manifest.seq != seq:
-            raise FormatError(f"The manifest of generation {seq} says that it is {manifest.seq}: publish it again.")
+        manifest = decode_manifest_of(seq, data)
         self._say("planning", 0)
         self._fetch_all(manifest)
         self._say("staging", 100)

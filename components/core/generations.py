@@ -161,6 +161,17 @@ def decode_manifest(data: bytes) -> Manifest:
         ) from error
 
 
+def decode_manifest_of(seq: int, data: bytes) -> Manifest:
+    """The manifest of generation ``seq``; raises FormatError also where it is another one's."""
+    manifest = decode_manifest(data)
+    if manifest.seq != seq:
+        raise FormatError(
+            f"The manifest of generation {seq} says that it is generation {manifest.seq}: fetch, build or publish it "
+            "again."
+        )
+    return manifest
+
+
 def _other_format(found: int) -> str:
     what_to_do = "it is older: build it again" if found < FORMAT else "update this version"
     return f"The generation has format {found}; this version reads {FORMAT}: {what_to_do}."

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from cloud_sync.sources import Source, read_small
 from cloud_sync.trust import MAX_METADATA_BYTES, MAX_ROOT_BYTES, Fetch, Trust
 from components.core.errors import BadContentError, NotThereError
-from components.core.generations import decode_manifest
+from components.core.generations import decode_manifest_of
 from components.store import Store
 from index_builder.announce import Announce
 from index_builder.publish.places import Place, object_path
-from index_builder.publish.verifying import fetch
+from index_builder.publish.verifying import fetch, newest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +34,10 @@ def copy(source: Source, place: Place, channel: str, trusted_root: bytes, announ
     with TemporaryDirectory(prefix="lookalike-") as name:
         folder, read = Path(name), partial(read_small, source)
         trust = Trust(folder / "tuf", trusted_root, read, channel)
-        if not trust.versions():
-            raise NotThereError(f"Channel {channel} offers no generation yet: publish one.")
-        seq = max(trust.versions())
+        seq = newest(trust, channel)
         manifest = trust.manifest(seq)
         store = Store(folder / "index")
-        fetched = fetch(decode_manifest(manifest), source, store, announce)
+        fetched = fetch(decode_manifest_of(seq, manifest), source, store, announce)
         there = place.sizes("objects")
         for digest, size in fetched.items():
             if there.get(object_path(digest)) != size:

@@ -9,8 +9,8 @@ from cloud_sync.index.generation_objects import named, pictured
 from cloud_sync.index.pace import Pace
 from cloud_sync.sources import Source, read_small
 from cloud_sync.trust import Trust
-from components.core.errors import FormatError, NotThereError
-from components.core.generations import Manifest, decode_manifest
+from components.core.errors import NotThereError
+from components.core.generations import Manifest, decode_manifest_of
 from components.store import Store
 from index_builder.announce import Announce
 from index_builder.publish.gate import require_fit
@@ -34,13 +34,8 @@ def verify(
 ) -> Verified:
     """Fetch generation ``seq`` (None: the newest) into ``folder`` and check it; raises what a device would refuse."""
     trust = Trust(folder / "tuf", trusted_root, partial(read_small, source), channel)
-    trust.refresh()
-    if not trust.versions():
-        raise NotThereError(f"Channel {channel} offers no generation yet: publish one.")
-    seq = max(trust.versions()) if seq is None else seq
-    manifest = decode_manifest(trust.manifest(seq))
-    if manifest.seq != seq:
-        raise FormatError(f"Generation {seq} of channel {channel} says that it is {manifest.seq}: publish it again.")
+    seq = newest(trust, channel) if seq is None else seq
+    manifest = decode_manifest_of(seq, trust.manifest(seq))
     store = Store(folder / "index")
     fetched = fetch(manifest, source, store, announce)
     store.write_manifest(manifest)
@@ -54,6 +49,13 @@ def verify(
         items=manifest.items,
         views=manifest.views,
     )
+
+
+def newest(trust: Trust, channel: str) -> int:
+    """``seq`` of the newest generation that ``channel`` offers; raises NotThereError where it offers none."""
+    if not trust.versions():
+        raise NotThereError(f"Channel {channel} offers no generation yet: publish one.")
+    return max(trust.versions())
 
 
 def fetch(manifest: Manifest, source: Source, store: Store, announce: Announce) -> dict[str, int]:
