@@ -1,7 +1,6 @@
 """What a person starts in a terminal and may stop, or close the terminal on, at any moment."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 
@@ -20,10 +19,12 @@ def run_command(command: Callable[[], int], stopped: str) -> int:
     except BrokenPipeError:  # `| head` has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # Before Python 3.12, what interrupts the making of a class comes as the cause of a RuntimeError.
-        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
+    except (KeyboardInterrupt, ImportError, RuntimeError) as error:
+        # Compiled modules, and before Python 3.12 the making of a class, turn what interrupts them into the others.
+        if KeyboardInterrupt not in (type(error), type(error.__cause__)):
             raise
+        import signal  # it takes some of the milliseconds in which nothing answers Ctrl-C yet
+
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C, while Python ends, has nothing to say
         sys.stderr.write(f"stopped; {stopped}\n")
         return 130

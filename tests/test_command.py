@@ -50,25 +50,22 @@ def test_ctrl_c_while_the_libraries_load_is_one_sentence(package: str, tmp_path:
     assert done.returncode in (130, -2), "where Ctrl-C came, Python ends by that very signal"
 
 
-def test_ctrl_c_while_a_class_is_made_is_one_sentence_too(capsys: pytest.CaptureFixture[str]) -> None:
-    class Slow:
-        def __set_name__(self, owner: type, name: str) -> None:
-            raise KeyboardInterrupt
+@pytest.mark.parametrize("kind", [RuntimeError, ImportError])
+def test_ctrl_c_that_python_tells_as_another_error_is_ctrl_c(
+    kind: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> int:
+        raise kind("initialization failed") from KeyboardInterrupt()
 
-    def makes_a_class() -> int:
-        type("Made", (), {"field": Slow()})
-        return 0
+    def failed() -> int:
+        raise kind("initialization failed")
 
     before = signal.getsignal(signal.SIGINT)
-    assert run_command(makes_a_class, "as it was") == 130
+    assert run_command(interrupted, "as it was") == 130
     signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "stopped; as it was\n"
-    with pytest.raises(RuntimeError):
-        run_command(fails, "as it was")
-
-
-def fails() -> int:
-    raise RuntimeError
+    with pytest.raises(kind):
+        run_command(failed, "as it was")
 
 
 @pytest.mark.parametrize("buffered", ["", "1"])
