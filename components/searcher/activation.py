@@ -67,26 +67,28 @@ class Activation:
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``: look for a newer generation, activate it; what failed is tried again with growing pauses."""
-        tried: int | None = None
+        tried: tuple[int, ...] = ()
         pause, wait_s = GrowingPause(self._poll_interval_s, LONGEST_PAUSE_S), 0.0
         while not stop.is_set():
-            seq = self._store.active()
-            if seq != tried or wait_s <= 0:
-                if self.step():
+            seqs = self._store.usable()
+            if seqs[:1] != tried or wait_s <= 0:
+                if self._use(seqs):
                     pause.reset()
                     wait_s = 0.0
                 else:
                     wait_s = pause.next_s()
-                tried = seq
+                tried = seqs[:1]
             stop.wait(self._poll_interval_s)
             wait_s -= self._poll_interval_s
-            self._starts.look(self._store.usable(), ends=stop.is_set())
+            self._starts.look(seqs, ends=stop.is_set())
         if self._build is not None:
             self._build.stop()
 
     def step(self) -> bool:
         """Activate the generation to use unless it is in use, and Annoy once it is built; False where that failed."""
-        seqs = self._store.usable()
+        return self._use(self._store.usable())
+
+    def _use(self, seqs: Sequence[int]) -> bool:
         if not seqs:
             self._store_problem = f"no index generation in {self._store.index_dir} yet"
             if self._store.is_given_up():
