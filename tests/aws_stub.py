@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import json
 import re
-import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
+
+from tests.meanwhile import served
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -172,13 +173,5 @@ def aws_stub() -> Iterator[Aws]:
 
 @contextlib.contextmanager
 def _greengrass(aws: Aws) -> Iterator[Aws]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"aws": aws}))
-    aws.greengrass = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(type("Handler", (_Handler,), {"aws": aws})) as aws.greengrass:
         yield aws
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -10,6 +10,8 @@ import time
 import cv2
 import numpy as np
 
+from tests.meanwhile import served
+
 
 def scene(number, width=320, height=240):
     """A picture that differs from every other number's."""
@@ -97,13 +99,8 @@ def http_camera():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/stream"
-    finally:
-        stop.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Handler) as address:
+        try:
+            yield f"{address}/stream"
+        finally:
+            stop.set()

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.meanwhile import served
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -47,12 +48,5 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def kms_stub(*names: str) -> Iterator[str]:
     """The address of a KMS with a key P-256 of each name."""
     keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in names}
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"keys": keys}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(type("Handler", (_Handler,), {"keys": keys})) as address:
+        yield address

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from components.store import Store
 from index_builder.catalog import read_catalog
 from index_builder.cli import main
 from index_builder.pictures import Pictures
+from tests.meanwhile import served
 from tests.odd_pictures import REFUSED, TAKEN, pictures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,11 +211,5 @@ def server(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iter
         def log_message(self, *args: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{running.server_port}/picture.jpg"
-        finally:
-            running.shutdown()
-            thread.join()
+    with served(Handler) as address:
+        yield f"{address}/picture.jpg"

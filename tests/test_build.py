@@ -38,6 +38,7 @@ from index_builder.inspection import inspect
 from index_builder.pictures import Pictures
 from index_builder.tuning import tune
 from tests.generations import flip_byte, unit_vectors
+from tests.meanwhile import served
 
 COMMANDS = """
 import sys
@@ -298,13 +299,8 @@ def web_shop(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
             super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
 
     Here.asked = asked
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Here)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Here) as address:
+        yield address, asked
 
 
 def test_pictures_from_the_web_are_fetched_once(web_shop: tuple[str, list[str]], model: Model, tmp_path: Path) -> None:

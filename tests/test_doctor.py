@@ -11,7 +11,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import cv2
@@ -50,6 +50,7 @@ from components.featurizer.model import Model, describe
 from components.index_state import STATE_FILES, IndexState, Refusal, write_state
 from components.outbox import Outbox
 from components.store import Store
+from tests.meanwhile import served
 
 ROOT = Path(__file__).parents[1]
 ATOM = "sse sse2 ssse3 sse4_1 sse4_2 popcnt aes"
@@ -427,13 +428,8 @@ class _Dashboard(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def dashboard() -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), _Dashboard)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(_Dashboard) as address:
+        yield int(address.rpartition(":")[2])
 
 
 def jpeg() -> bytes:

@@ -5,10 +5,9 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from cloud_sync.status_event import EARLIEST_WALL_S
 from components.child import start_child
 from components.core.errors import ConfigurationError, UnavailableError
 from components.store import Store
+from tests.meanwhile import served
 from tests.object_place import as_device
 from tests.update_kit import Publisher
 
@@ -182,20 +182,6 @@ class _Bucket(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@contextlib.contextmanager
-def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_ten_thousand_pictures_need_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
