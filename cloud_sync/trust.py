@@ -46,7 +46,8 @@ _LIMITS = UpdaterConfig(
 
 _MEANINGS: dict[type[Exception], str] = {
     BadVersionNumberError: "it is older than what was here before, or not of one piece: take the newest copy",
-    UnsignedMetadataError: "other keys signed it than the trusted root.json names: is it this channel's, this copy new",
+    UnsignedMetadataError: "other keys signed it than the trusted root.json names: give the 1.root.json of the keys that "
+    "publish this channel, and copy it again if they were replaced since",
 }
 
 Fetch = Callable[[str, int], bytes]
@@ -73,8 +74,7 @@ class Trust:
     def refresh(self) -> None:
         """Fetch and verify the newest metadata; raises UntrustedError (StaleError: expired) or UnavailableError."""
         self._updater = None
-        with self._converting("trusted root.json"):
-            Metadata[Root].from_bytes(self._trusted_root)
+        self._require_root()
         with self._converting("metadata"):
             self._metadata_dir.mkdir(parents=True, exist_ok=True)
             for left_over in self._metadata_dir.glob("tmp*"):  # of a process that was killed while it wrote
@@ -123,6 +123,19 @@ class Trust:
             raise NotThereError(f"Channel {self._channel} has no generation {seq}: it offers {offered}.")
         self._require_allowed(seq, target)
         return target
+
+    def _require_root(self) -> None:
+        """Told apart from what lies in the place: it is not the publisher's fault."""
+        try:
+            metadata = Metadata[Root].from_bytes(self._trusted_root)
+            if metadata.signed.type != Root.type:
+                raise ValueError(f"it is a {metadata.signed.type}")
+            metadata.signed.verify_delegate(Root.type, metadata.signed_bytes, metadata.signatures)
+        except (RepositoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UntrustedError(
+                f"The trusted root.json of channel {self._channel} is refused ({error}): give the 1.root.json that "
+                "`python -m index_builder keys init` made, as it is. The index stays."
+            ) from error
 
     def _refreshed(self) -> Updater:
         if self._updater is None:

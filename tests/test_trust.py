@@ -166,10 +166,24 @@ def test_a_full_disk_or_a_folder_without_permission_is_unavailable(repository: T
         trust(repository, tmp_path).refresh()
 
 
+NO_ROOT = r"The trusted root\.json of channel stable is refused .*: give the 1\.root\.json .*The index stays\."
+
+
 @pytest.mark.parametrize("root", [b"", b"{}", b"[" * 100_000, b'{"signed": {"_type": "targets"}}', b"\xff"])
 def test_a_trusted_root_that_is_none_is_refused(repository: TufRepository, tmp_path: Path, root: bytes) -> None:
-    with pytest.raises(UntrustedError, match=r"The trusted root\.json of channel stable is refused"):
+    with pytest.raises(UntrustedError, match=NO_ROOT):
         Trust(tmp_path / "tuf", root, repository.fetch, "stable").refresh()
+
+
+def test_a_trusted_root_that_is_another_file_of_the_channel_or_was_changed_is_refused(
+    repository: TufRepository, tmp_path: Path
+) -> None:
+    timestamp = repository.files["stable/metadata/timestamp.json"]
+    changed = repository.trusted_root.replace(b'"version":1', b'"version":7')
+    assert changed != repository.trusted_root
+    for root in (timestamp, changed):
+        with pytest.raises(UntrustedError, match=NO_ROOT):
+            Trust(tmp_path / "tuf", root, repository.fetch, "stable").refresh()
 
 
 @pytest.mark.parametrize("channel", ["", "../x", "A", "a/b", "-a", "a" * 33])
