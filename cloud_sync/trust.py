@@ -46,8 +46,8 @@ _LIMITS = UpdaterConfig(
 
 _MEANINGS: dict[type[Exception], str] = {
     BadVersionNumberError: "it is older than what was here before, or not of one piece: take the newest copy",
-    UnsignedMetadataError: "other keys signed it than the trusted root.json names: give the 1.root.json of the keys that "
-    "publish this channel, and copy it again if they were replaced since",
+    UnsignedMetadataError: "other keys signed it than the trusted root.json names: give the 1.root.json of the keys "
+    "that publish this channel, and copy it again if they were replaced since",
 }
 
 Fetch = Callable[[str, int], bytes]

@@ -13,6 +13,7 @@ from cloud_sync.index import pace
 from cloud_sync.sources import open_source, read_small
 from cloud_sync.sources.opened import Opened, first_bytes
 from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError
+from index_builder.publish.places import open_place
 from tests.object_place import BUCKET, as_device, put, s3_server, source_of, write_tar, write_tree
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def test_an_object_that_changed_meanwhile_begins_anew(kind: str, tmp_path: Path,
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:
     source = open_source("s3://some-bucket/shop", endpoint_url="http://127.0.0.1:9")
-    with pytest.raises(UnavailableError, match="cannot be had now") as told:
+    with pytest.raises(UnavailableError, match=r"cannot be had now .*: look at the network, and try again") as told:
         read_small(source, "stable/metadata/timestamp.json", 100)
     assert "Signature" not in str(told.value)
 
@@ -97,6 +98,23 @@ def test_without_credentials_the_token_exchange_is_named(monkeypatch: pytest.Mon
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="expected s3://bucket/prefix"):
         open_source(address)
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "s3.example.com", "https://", "http:///x", "http://a b"])
+def test_an_endpoint_that_is_none_is_refused_by_who_reads_and_who_publishes(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected an address like https://"):
+        open_source("s3://some-bucket/shop", endpoint)
+    with (
+        pytest.raises(ConfigurationError, match="expected an address like https://"),
+        open_place("s3://some-bucket/shop", endpoint),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["s3://UPPER/x", "s3://a b/x", "s3://x", "s3://", "s3:///x"])
+def test_nobody_publishes_where_no_device_would_look(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected s3://bucket/prefix"), open_place(address):
+        pass
 
 
 def test_a_bucket_without_a_prefix_is_a_place(server: str) -> None:

@@ -7,6 +7,8 @@ from cloud_sync.index.pace import Deadline, Pace
 from components.core.errors import FormatError, UnavailableError
 
 PART_BYTES = 64 * 1024
+AGAIN = "try again; a device does so by itself"
+"""What to do where it may go well the next time: said to both."""
 
 
 @dataclass(frozen=True)
@@ -33,5 +35,5 @@ def first_bytes(opened: Opened, path: str, max_bytes: int) -> bytes:
         if len(data) > opened.size:
             break
     if len(data) != opened.size:
-        raise UnavailableError(f"{path} came with {len(data)} bytes of {opened.size}: it is fetched again later.")
+        raise UnavailableError(f"{path} came with {len(data)} bytes of {opened.size}: {AGAIN}.")
     return bytes(data)

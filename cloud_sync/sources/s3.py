@@ -16,13 +16,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 
-from cloud_sync.sources.opened import PART_BYTES, Opened
+from cloud_sync.sources.opened import AGAIN, PART_BYTES, Opened
 from components.core.errors import ConfigurationError, NotThereError, UnavailableError
 
 CONNECT_S, ANSWER_S = 10.0, 20.0
 _SIGNED_FOR_S = 900
 _MAX_ERROR_BYTES = 4_096
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*?))?/*")
+_ENDPOINT = re.compile(r"https?://[^\s/]+(/\S*)?")
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _CODE = re.compile(rb"<Code>(\w{1,80})</Code>")
 _OK, _PARTIAL, _CHANGED, _OUT_OF_RANGE = 200, 206, 412, 416
@@ -31,15 +32,27 @@ _ANOTHER_REGION = (301, 307, 400)
 _PLAIN = ("", "identity", "aws-chunked")
 
 
+def located(address: str, endpoint_url: str) -> tuple[str, str, str | None]:
+    """Bucket, prefix and endpoint (None: Amazon's own), the same for who publishes and who reads.
+
+    Raises ConfigurationError for what cannot be one.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ConfigurationError(f"{address!r} is no place in S3; expected s3://bucket/prefix, as S3 allows its names.")
+    if endpoint_url and not _ENDPOINT.fullmatch(endpoint_url):
+        raise ConfigurationError(
+            f"{endpoint_url!r} is no endpoint of an S3; expected an address like https://s3.example.com, or nothing "
+            "for Amazon's own."
+        )
+    return found[1], found[2] or "", endpoint_url or None
+
+
 class S3Source:
     """Reads objects under ``s3://bucket/prefix``; every wait has a deadline, and nothing is tried again in here."""
 
     def __init__(self, address: str, endpoint_url: str = "") -> None:
-        found = _ADDRESS.fullmatch(address)
-        if found is None:
-            raise ConfigurationError(f"The source of the index is {address!r}; expected s3://bucket/prefix.")
-        self._bucket, self._prefix = found[1], found[2] or ""
-        self._endpoint_url = endpoint_url or None
+        self._bucket, self._prefix, self._endpoint_url = located(address, endpoint_url)
         self._region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self._s3: Any = None
         self._pool = _pool()
@@ -100,10 +113,10 @@ class S3Source:
             return UnavailableError(f"S3 does not take this device's clock ({said}): set the clock.")
         if status in _NOT_THERE:
             return NotThereError(
-                f"{where} is not there, or the device may not read it ({said}): look at index.source, and at "
-                "s3:GetObject of the role that the device takes."
+                f"{where} is not there, or may not be read ({said}): look at the address (a device's is index.source), "
+                "and at s3:GetObject of who reads it (a device's role)."
             )
-        return UnavailableError(f"{where} cannot be had now (S3 answered {said}): it is tried again.")
+        return UnavailableError(f"{where} cannot be had now (S3 answered {said}): {AGAIN}.")
 
     @contextlib.contextmanager
     def _converting(self, key: str) -> Iterator[None]:
@@ -116,7 +129,9 @@ class S3Source:
                 "dependency aws.greengrass.TokenExchangeService, a person has AWS_PROFILE and the like."
             ) from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise UnavailableError(f"{where} cannot be had now ({_short(error)}): it is tried again.") from error
+            raise UnavailableError(
+                f"{where} cannot be had now ({_short(error)}): look at the network, and {AGAIN}."
+            ) from error
 
 
 def _pool() -> urllib3.PoolManager:
@@ -138,7 +153,7 @@ def _opened(answer: urllib3.BaseHTTPResponse, key: str, asked: int) -> Opened:
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         offset, last, size = map(int, found.groups()) if found else (-1, -1, -1)
         if (offset, last - offset) != (asked, int(length) - 1) or last != size - 1:
-            raise UnavailableError(f"S3 sends another part of {key} than it was asked for: it is fetched again later.")
+            raise UnavailableError(f"S3 sends another part of {key} than it was asked for: {AGAIN}.")
     return Opened(size, offset, answer.headers.get("ETag", ""), _parts(answer, key, size - offset))
 
 
@@ -147,7 +162,7 @@ def _parts(answer: urllib3.BaseHTTPResponse, key: str, left: int) -> Iterator[by
         # read1: what has come, so that whoever reads can look at the clock between two drops.
         part = answer.read1(min(PART_BYTES, left))
         if not part:
-            raise UnavailableError(f"{key} broke off {left} bytes before its end: it goes on from there later.")
+            raise UnavailableError(f"{key} broke off {left} bytes before its end: {AGAIN}.")
         left -= len(part)
         yield part
 

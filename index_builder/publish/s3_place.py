@@ -8,7 +8,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError
+from cloud_sync.sources.s3 import located
+from components.core.errors import FormatError, NotThereError, UnavailableError
 from index_builder.publish.taken import TakenError
 
 _CONFIG = Config(
@@ -27,17 +28,15 @@ _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 @contextlib.contextmanager
 def s3_place(address: str, endpoint_url: str = "") -> Iterator["S3Place"]:
     """The place at ``s3://bucket/prefix``, with the credentials of whoever publishes."""
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise ConfigurationError(f"{address!r} names no bucket: give s3://bucket/prefix.")
+    bucket, prefix, endpoint = located(address, endpoint_url)
     try:
-        client = boto3.client("s3", endpoint_url=endpoint_url or None, config=_CONFIG)
+        client = boto3.client("s3", endpoint_url=endpoint, config=_CONFIG)
     except (BotoCoreError, ValueError) as error:
         raise UnavailableError(
             f"S3 cannot be used ({error}): look at AWS_DEFAULT_REGION and your credentials."
         ) from error
     with contextlib.closing(client):
-        yield S3Place(client, bucket, prefix.strip("/"))
+        yield S3Place(client, bucket, prefix)
 
 
 class S3Place:
