@@ -2,8 +2,24 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PATIENCE_S = 30.0
+
+
+@contextlib.contextmanager
+def meanwhile(run: Callable[[threading.Event], object]) -> Iterator[None]:
+    """Have ``run(stop)`` go on until the block is left; it must come to its end then."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 @contextlib.contextmanager

@@ -4,8 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from components.searcher.searcher import Searcher
 from components.searcher.starts import SETTLES_S, Starts
 from components.store import Store
 from tests.generations import flip_byte, items, make_store, query, unit_vectors, write_generation
+from tests.meanwhile import meanwhile
 
 DEADLINE_S = 60.0
 
@@ -39,19 +39,6 @@ def backend(searcher: Searcher) -> str:
 
 def in_use(searcher: Searcher) -> int:
     return 0 if searcher.index is None else searcher.index.snapshot.manifest.seq
-
-
-@contextmanager
-def running(activation: Activation) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=activation.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
 
 
 def test_a_generation_is_searched_exactly_at_once_and_by_annoy_when_it_is_built(tmp_path: Path) -> None:
@@ -120,7 +107,7 @@ def test_no_query_is_lost_while_generations_are_swapped(tmp_path: Path) -> None:
     threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1)]
     for thread in threads:
         thread.start()
-    with running(activation):
+    with meanwhile(activation.run):
         for seq in (2, 3, 4):
             write_generation(store, vectors[: 300 - 20 * seq], items(300 - 20 * seq), seq=seq)
             wait_for(lambda seq=seq: in_use(searcher) == seq and backend(searcher) == "annoy")  # type: ignore[misc]
@@ -241,7 +228,7 @@ def test_a_bad_generation_that_is_taken_back_is_forgotten(tmp_path: Path) -> Non
 def test_a_store_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     searcher = Searcher()
     activation = Activation(Store(tmp_path / "index"), searcher, annoy=False, poll_interval_s=0.02)
-    with running(activation):
+    with meanwhile(activation.run):
         wait_for(lambda: "no index generation" in activation.problem)
         make_store(tmp_path / "index")
         wait_for(lambda: in_use(searcher) == 1 and activation.problem == "")
@@ -273,7 +260,7 @@ def test_without_a_place_for_annoys_file_the_exact_scan_goes_on_with_a_reason(tm
     (tmp_path / "annoy").write_bytes(b"a file in the folder's place")
     searcher = Searcher()
     activation = Activation(store, searcher, poll_interval_s=0.02)
-    with running(activation):
+    with meanwhile(activation.run):
         wait_for(lambda: "searching without Annoy" in activation.problem)
         assert searcher.answer(query(vectors[5])).matches[0].item_id == "item-5"
         write_generation(store, vectors[:50], items(50), seq=2)

@@ -18,6 +18,7 @@ from components.core.messages import GUIDANCE, TEACH_TOPIC, Match, SearchResult,
 from components.core.teach_messages import Teach
 from components.ram import preview_path, write_aside
 from dashboard.configuration import LANGUAGES
+from tests.meanwhile import meanwhile
 
 STATIC = Path(__file__).parents[1] / "dashboard" / "static"
 TEMPLATES = sorted((STATIC.parent / "templates").glob("*.html"))
@@ -50,22 +51,16 @@ def page(device: Device, chromium: Browser) -> Browser:
 @contextmanager
 def shown(device: Device, make: Callable[[int], SearchResult]) -> Iterator[None]:
     """The item lies before the camera: results keep coming."""
-    stop = threading.Event()
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         i = 0
         while not stop.is_set():
             i += 1
             publish(device.bus, make(i))
             stop.wait(0.1)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with meanwhile(run):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def states(page: Browser) -> None:

@@ -17,6 +17,7 @@ from components.searcher.recorder import GROUP_ROWS, GROUP_S, MAX_WAITING, Recor
 from components.searcher.searcher import Searcher
 from components.searcher.taught_upstream import TaughtUpstream
 from tests.generations import query, unit_vectors
+from tests.meanwhile import meanwhile
 from tests.nucleus_support import wait_for
 from tests.teaching_kit import Device, near, sides
 
@@ -56,14 +57,10 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @contextlib.contextmanager
 def running(recorder: Recorder) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=recorder.run, args=(stop,))
-    thread.start()
     try:
-        yield
+        with meanwhile(recorder.run):
+            yield
     finally:
-        stop.set()
-        thread.join(5)
         recorder.finish()
 
 

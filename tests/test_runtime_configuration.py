@@ -6,7 +6,7 @@ import queue
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from components.kept_configuration import KeptConfiguration
 from components.lifecycle import Rounds, in_background, keep_working, report_status
 from components.nucleus.nucleus import Nucleus
 from components.problems import Problems
+from tests.meanwhile import meanwhile
 
 ROOT = Path(__file__).parents[1]
 REFUSED = "configuration refused: Setting 'k' is '99'; expected a whole number from 1 to 9"
@@ -103,17 +104,10 @@ class Work:
         self.ended += 1
 
 
-@contextlib.contextmanager
-def working(bus: Any, work: Callable[[Bus, Settings, threading.Event], None], work_dir: Path) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=keep_working, args=("part", Settings, bus, work, stop, work_dir))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
-    assert not thread.is_alive()
+def working(
+    bus: Any, work: Callable[[Bus, Settings, threading.Event], None], work_dir: Path
+) -> contextlib.AbstractContextManager[None]:
+    return meanwhile(lambda stop: keep_working("part", Settings, bus, work, stop, work_dir))
 
 
 def last_good(work_dir: Path, mapping: dict[str, object]) -> KeptConfiguration[Settings]:

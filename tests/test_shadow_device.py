@@ -16,6 +16,7 @@ from components.core.messages import STATUS_TOPIC, Status, encode
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
 from components.index_state import read_state
 from components.nucleus.nucleus import Nucleus
+from tests.meanwhile import meanwhile
 from tests.nucleus_support import our_deployment, wait_for
 from tests.test_shadow import merge
 from tests.update_kit import Publisher
@@ -47,24 +48,18 @@ class Shadow:
 @contextlib.contextmanager
 def searcher(nucleus: Nucleus, index_dir: Path) -> Iterator[None]:
     """Somebody who says on the bus that the searcher uses whatever is active."""
-    environment, stop = nucleus.client_environment(), threading.Event()
+    environment = nucleus.client_environment()
     bus = GreengrassBus(environment[SOCKET_VARIABLE], environment[TOKEN_VARIABLE])
 
-    def say() -> None:
+    def say(stop: threading.Event) -> None:
         while not stop.wait(0.3):
             state = read_state(index_dir)
             if state is not None and state.active is not None:
                 details = {"generation": state.active}
                 bus.publish(STATUS_TOPIC, encode(Status(component="searcher", state="running", details=details)))
 
-    thread = threading.Thread(target=say)
-    thread.start()
-    try:
+    with contextlib.closing(bus), meanwhile(say):
         yield
-    finally:
-        stop.set()
-        thread.join()
-        bus.close()
 
 
 def test_shadow_tells_of_updates_online_and_of_the_newest_after_being_offline(tmp_path: Path, limits: str) -> None:

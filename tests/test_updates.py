@@ -17,6 +17,7 @@ from cloud_sync.index.trial import LEARNS_S, TAKES_S, Trial
 from cloud_sync.updates import Updates
 from components.core.messages import Status
 from components.store import Store
+from tests.meanwhile import meanwhile
 from tests.nucleus_support import wait_for
 from tests.update_kit import Publisher, confirmed, passed, state_of
 
@@ -29,15 +30,9 @@ def configured(publisher: Publisher, device: Path, **changes: object) -> CloudSy
 
 @contextlib.contextmanager
 def running(configuration: CloudSyncConfiguration) -> Iterator[Updates]:
-    updates, stop = Updates(configuration, soon=True), threading.Event()
-    thread = threading.Thread(target=updates.run, args=(stop,))
-    thread.start()
-    try:
+    updates = Updates(configuration, soon=True)
+    with meanwhile(updates.run):
         yield updates
-    finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def searching(updates: Updates, seq: int, **details: object) -> None:
