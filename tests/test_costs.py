@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -114,14 +115,36 @@ def test_price_list_says_of_when_where_and_from_where_it_is() -> None:
     assert used == {price.unit for price in LIST.of.values()}, "no price that is not used"
 
 
-@pytest.mark.parametrize("wrong", ["", "[]", "{}", '{"prices": {"a": {}}}', '{"prices": {"a": {"usd": 1}}}'])
+def listed(**price: object) -> str:
+    one = {"usd": 1, "per": 1, "unit": "device", "source": "https://aws.amazon.com/", **price}
+    return json.dumps({"date": "2025-06-01", "region": "x", "currency": "USD", "note": "", "prices": {"one": one}})
+
+
+def test_price_list_without_a_price_that_is_needed_is_refused() -> None:
+    with pytest.raises(FormatError, match="has no 'greengrass_device': change a copy"):
+        monthly(ORDINARY, Prices.from_json(listed()))
+
+
+WRONG_LISTS = ["", "[]", "{}", '{"prices": {"a": {}}}', '{"prices": {"a": {"usd": 1}}}']
+WRONG_PRICES = [{"usd": "1"}, {"usd": -1}, {"usd": math.nan}, {"usd": None}, {"per": 0}, {"per": "x"}]
+
+
+@pytest.mark.parametrize("wrong", WRONG_LISTS + [listed(**price) for price in WRONG_PRICES])
 def test_what_is_no_price_list_is_refused(wrong: str) -> None:
     with pytest.raises(FormatError, match="price list cannot be read"):
         Prices.from_json(wrong)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"devices": 0}, {"matches_per_day": -1}, {"poll_interval_s": 0}, {"items": 10**13}, {"event_bytes": -1}]
+    "wrong",
+    [
+        {"devices": 0},
+        {"matches_per_day": -1},
+        {"poll_interval_s": 0},
+        {"items": 10**13},
+        {"event_bytes": -1},
+        {"open_hours": 25},
+    ],
 )
 def test_number_that_no_fleet_has_is_refused(wrong: dict[str, int]) -> None:
     (name,) = wrong

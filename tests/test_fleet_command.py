@@ -77,9 +77,10 @@ def test_status_is_what_the_devices_reported(aws: Aws) -> None:
     assert [line.split()[:3] for line in lines[1:]][:CANARIES] == [
         ["lookalike-canary", f"canary-{number}", "42"] for number in range(CANARIES)
     ]
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         f"lookalike-canary: {CANARIES} devices; 42: {CANARIES}; 0 with a problem",
         "lookalike-early: 1 device; 41: 1; 0 with a problem",
+        "lookalike-all: no devices",
     ]
 
 
@@ -140,8 +141,25 @@ def test_what_cannot_be_done_is_one_sentence_and_deploys_nothing(
     assert len(aws.deployments) == 1
 
 
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (("0",), "expected a number from 1 on"),
+        (("abc",), "expected a number from 1 on"),
+        (("latest",), "expected a number from 1 on"),
+        (("42", "--share", "90"), "expected a number above 0, up to 1"),
+        (("42", "--share", "x"), "expected a number above 0, up to 1"),
+    ],
+)
+def test_what_no_promotion_can_be_is_told_before_aws_is_asked(wrong: tuple[str, ...], why: str) -> None:
+    line = [sys.executable, "-m", "cloud_sync", "fleet", "promote", *wrong, "--from", "canary", "--to", "early"]
+    done = subprocess.run(line, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+
+
 def test_aws_out_of_reach_is_one_sentence(aws: Aws) -> None:
     done = fleet(aws, "status", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
     assert done.returncode == 1
     assert done.stderr.startswith("error: The thing groups cannot be listed")
+    assert "look at --region, at your credentials" in done.stderr
     assert "Traceback" not in done.stderr

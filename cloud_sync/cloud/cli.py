@@ -57,7 +57,9 @@ def _prices(file: Path) -> Prices:
     try:
         return Prices.from_json(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UnavailableError(f"The price list {file} cannot be read: {error}.") from error
+        raise UnavailableError(
+            f"The price list {file} cannot be read ({error}): name another with --prices."
+        ) from error
 
 
 def _table(lines: Sequence[Line]) -> str:
@@ -81,7 +83,7 @@ def _json(fleet: Fleet, prices: Prices, lines: Sequence[Line], once: Sequence[Li
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cloud_sync cost", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cloud_sync cost", description="What a fleet costs a month.")
     for field in dataclasses.fields(Fleet):
         is_needed = field.default is dataclasses.MISSING
         parser.add_argument(

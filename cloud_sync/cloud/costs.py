@@ -23,6 +23,7 @@ _COMPACTED_SHARE = 0.1
 """The builder begins a fresh generation when so much of the catalog has changed."""
 _DIVISORS = ("devices", "open_hours", "poll_interval_s", "status_interval_s")
 _MOST = 1e12
+_AT_MOST = {"open_hours": 24.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +59,11 @@ class Fleet:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            is_divisor = field.name in _DIVISORS
-            if not 0 <= value <= _MOST or (is_divisor and value == 0):
+            is_divisor, most = field.name in _DIVISORS, _AT_MOST.get(field.name, _MOST)
+            if not 0 <= value <= most or (is_divisor and value == 0):
                 allowed = "above 0, up" if is_divisor else "from 0"
                 name = field.name.replace("_", "-")
-                raise ConfigurationError(f"--{name} is {value:g}; expected a number {allowed} to {_MOST:g}.")
+                raise ConfigurationError(f"--{name} is {value:g}; expected a number {allowed} to {most:g}.")
 
     @property
     def events_per_batch(self) -> float:
@@ -105,12 +106,16 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Price:
-    """``usd`` for ``per`` units."""
+    """``usd`` for ``per`` units; raises ValueError or TypeError for what is no price."""
 
     usd: float
     per: float
     unit: str
     source: str
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.usd <= _MOST and 0 < self.per <= _MOST):
+            raise ValueError(f"{self.usd} for {self.per} is no price")
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Prices:
             return cls(of=of, **document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise FormatError(
-                f"The price list cannot be read ({error!r}): it is one as cloud/prices.json is."
+                f"The price list cannot be read ({error!r}): change a copy of cloud_sync/cloud/prices.json."
             ) from error
 
 
@@ -161,7 +166,9 @@ def first_fill(fleet: Fleet, prices: Prices) -> list[Line]:
 
 
 def _line(prices: Prices, what: str, name: str, quantity: float) -> Line:
-    price = prices.of[name]
+    price = prices.of.get(name)
+    if price is None:
+        raise FormatError(f"The price list has no {name!r}: change a copy of cloud_sync/cloud/prices.json.")
     return Line(what, quantity, price.unit, quantity / price.per * price.usd)
 
 

@@ -79,4 +79,7 @@ def _in_words(what: str, missing: str = "") -> Iterator[None]:
             and error.response["Error"]["Code"].startswith("ResourceNotFound")
         ):
             raise ConfigurationError(missing) from error
-        raise UnavailableError(f"{what}: {error}") from error
+        raise UnavailableError(
+            f"{what} ({error}): look at --region, at your credentials (AWS_PROFILE and the like), what they allow, and "
+            "at the network."
+        ) from error

@@ -10,27 +10,36 @@ from typing import Any
 from cloud_sync.fleet.aws import Account
 from cloud_sync.fleet.promotion import COMPONENT, Bar, next_deployment, objections, version_of
 from cloud_sync.fleet.report import as_json, summary, table
+from cloud_sync.index.orders import LATEST, VERSION
 from components.core.errors import ConfigurationError
+
+_STATUS = "say what every device runs, from the shadows"
+_PROMOTE = "give a version that one group has proved to the next one"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; 1 where a version may not be promoted. Raises LookalikeError."""
     args = _parser().parse_args(arguments)
-    return int(args.command(Account(args.region), args))
+    return int(args.command(args))
 
 
-def _status(account: Account, args: argparse.Namespace) -> int:
+def _status(args: argparse.Namespace) -> int:
+    account = Account(args.region)
     groups = [args.prefix + group for group in args.group] or account.groups(args.prefix)
     if not groups:
         raise ConfigurationError(f"There is no thing group whose name begins with {args.prefix!r}: look at --prefix.")
     devices = [device for group in groups for device in account.devices(group)]
     print(as_json(devices, time.time()) if args.json else table(devices, time.time()))
+    if not args.json:
+        for group in sorted(set(groups) - {device.group for device in devices}):
+            print(f"{group}: no devices")
     return 0
 
 
-def _promote(account: Account, args: argparse.Namespace) -> int:
+def _promote(args: argparse.Namespace) -> int:
     if args.of == args.to:
         raise ConfigurationError(f"--from and --to are both {args.to}: name the next group, like --to early.")
+    account = Account(args.region)
     bar = Bar(share=args.share, hours=args.hours, silent_hours=args.silent_hours)
     devices = account.devices(args.prefix + args.of)
     for line in summary(devices, time.time()):
@@ -60,15 +69,17 @@ def _changed(deployment: Mapping[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cloud_sync fleet", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m cloud_sync fleet", description="What every device runs, and a version for the next group."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    status = commands.add_parser("status", help="what every device runs, from the shadows")
+    status = commands.add_parser("status", help=_STATUS, description=f"{_STATUS.capitalize()}.")
     status.add_argument("--group", nargs="+", default=[], metavar="NAME", help="these, like canary; default: all")
     status.add_argument("--json", action="store_true", help="for a program")
     status.set_defaults(command=_status)
-    promote = commands.add_parser("promote", help="give a version that one group has proved to the next one")
+    promote = commands.add_parser("promote", help=_PROMOTE, description=f"{_PROMOTE.capitalize()}.")
     add = promote.add_argument
-    add("version", type=int, help="of the index, like 42")
+    add("version", type=_version, help="of the index, like 42")
     add("--from", dest="of", required=True, metavar="GROUP", help="that has proved it, like canary")
     add("--to", required=True, metavar="GROUP", help="that shall get it, like early")
     add("--share", type=_share, default=Bar.share, help="of the devices that must run it; default: %(default)s")
@@ -82,8 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version(text: str) -> int:
+    if text == LATEST or not VERSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no generation of the index; expected a number from 1 on")
+    return int(text)
+
+
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0, up to 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; expected a number above 0, up to 1")
     return value
