@@ -53,8 +53,7 @@ def run(
     updates = Updates(configuration, soon=soon)
     bus.subscribe(STATUS_TOPIC, lambda payload: _hear(relay, updates, payload))
     features = _features(bus, uplink, configuration, thing)
-    if configuration.index.source:
-        parts = {**parts, "index": index_part(lambda: updates.report().to_dict())}
+    parts = {**parts, "index": index_part(lambda: updates.report().to_dict())}
     if drain is not None:
         parts = {**parts, "outbox": Part(read=drain.report, patience_s=3_600.0)}
     shadow = Shadow(uplink, thing, parts, configuration.shadow_interval_s)

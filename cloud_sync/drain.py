@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 _FIGURES_S = 5.0
 _REMOVE_S = 1.0
 """What was acknowledged is removed together, once a second: each time the flash is written."""
+_MOST_HEARD = 10_000
+"""What is not heard any more is sent again, and acknowledged again."""
 
 
 def outbox_topic(thing: str, kind: str) -> str:
@@ -77,7 +80,7 @@ class Drain:
         self._pause = GrowingPause(settings.first_pause_s, settings.longest_pause_s)
         self._not_before_s = self._remove_s = self._figures_s = 0.0
         self._arrived: list[int] = []
-        self._heard: list[Acknowledgement] = []
+        self._heard: deque[Acknowledgement] = deque(maxlen=_MOST_HEARD)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self.figures: Figures | None = None
@@ -136,7 +139,8 @@ class Drain:
         """Forget what arrived, put aside what the cloud takes from nobody."""
         self._notice_epoch()  # it may have been read just before the disk failed
         with self._lock:
-            heard, self._heard = self._heard, []
+            heard = list(self._heard)
+            self._heard.clear()
         for acknowledged in heard:
             if acknowledged.epoch == self._queue.epoch:
                 self._arrived += self._flight.arrived(acknowledged.range, now_s)

@@ -84,13 +84,19 @@ class Updates:
             previous=state.previous,
             staged=state.staged,
             state=shown,
-            reason="" if step is not None or on_trial else outcome.reason,
+            reason=self._reason(step, on_trial),
             model=self._model_of(state.active),
             progress=0 if step is None else step.progress,
             channel=self._wished.channel if self._wished.source else state.channel,
             desired=self._wished.version if self._wished.source else "",
             since_s=self._since_s(state.active),
         )
+
+    def _reason(self, step: Step | None, on_trial: bool) -> str:
+        trial = self._trial
+        if step is None and not on_trial:
+            return self._outcome.reason
+        return "" if step is not None or trial is None else trial.waits(self._clocks.monotonic_s())
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``: one thing after the other; what fails is told, and done again later."""
@@ -108,7 +114,7 @@ class Updates:
             self._watch_trial(state.active, stop)
             return
         self._trial = None
-        if state is not None and state.active is not None and self._given_up() == state.active:
+        if state is not None and state.active is not None and self._is_given_up(state.active):
             self._go_back(
                 state.active, f"The searcher could not begin to use generation {state.active} again and again."
             )
@@ -131,7 +137,12 @@ class Updates:
         return self._window.is_open(self._clocks.wall_s())
 
     def _update(self, stop: threading.Event) -> None:
-        outcome = self._work(UPDATE, lambda: stop.is_set() or not self._window_is_open())
+        active = self._store.active()
+
+        def ended() -> bool:
+            return stop.is_set() or not self._window_is_open() or self._is_given_up(active)
+
+        outcome = self._work(UPDATE, ended)
         if stop.is_set():
             return
         failed = outcome.state == "failed"
@@ -191,8 +202,8 @@ class Updates:
         self._trial, self._state = None, read_state(self._index_dir)
         self._outcome = Outcome("rolled_back", reason)
 
-    def _given_up(self) -> object:
-        return None if self._searcher is None else self._searcher[1].details.get("given_up")
+    def _is_given_up(self, seq: int | None) -> bool:
+        return self._searcher is not None and seq is not None and self._searcher[1].details.get("given_up") == seq
 
     def _since_s(self, seq: int | None) -> int | None:
         try:

@@ -1,7 +1,9 @@
 """Updates from a place that falls silent at some request, with the clocks of a real device."""
 
 import contextlib
+import functools
 import itertools
+import subprocess
 import tempfile
 import threading
 import time
@@ -13,13 +15,15 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.index import worker
+from components.child import start_module
 from tests.lies import Told
 from tests.lying_server import BUCKET, HOLES, LyingServer, honest, never_accepting
 from tests.object_place import as_device
 from tests.update_kit import Publisher
 
 DEADLINE_S = 300.0
-"""Three tries of a minute each with their pauses, or three minutes of silence, and the start of fifty processes."""
+"""Three tries of a minute each with their pauses after small files that come just in time, or three minutes of silence
+from the process; and the start of fifty processes."""
 REQUESTS = (0, 1, 3, 4, 5, 9)
 """How many honest answers come before: metadata, the manifest, and objects."""
 AT_ONCE = 50
@@ -43,6 +47,7 @@ def fall_into(several: Sequence[Hole], deadline_s: float = DEADLINE_S) -> list[T
     """One pass for each, in a process of its own as the component starts it."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         as_device(patch)
+        patch.setattr(worker, "start_module", functools.partial(start_module, stderr=subprocess.DEVNULL))
         publisher = Publisher(Path(folder) / "publisher")
         publisher.offer(1)
         files = publisher.files()

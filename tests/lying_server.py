@@ -94,7 +94,9 @@ Answer = Callable[[Request], None]
 
 def honest(request: Request) -> None:
     """What S3 answers."""
-    if request.headers.get("if-match", request.etag) != request.etag:
+    if request.path not in request.server.files:
+        request.error("404 Not Found", b"<Error><Code>NoSuchKey</Code></Error>")
+    elif request.headers.get("if-match", request.etag) != request.etag:
         request.error("412 Precondition Failed", b"<Error><Code>PreconditionFailed</Code></Error>")
     elif "range" not in request.headers:
         request.whole()
@@ -305,10 +307,7 @@ class LyingServer:
             path, headers = _read_request(connection)
             self.asked.append(path)
             request = Request(connection, path, headers, self.files.get(path, b""), self)
-            answer = next(self.answers, honest)
-            if path not in self.files and answer is honest:
-                answer = LIES["404"]
-            answer(request)
+            next(self.answers, honest)(request)
 
 
 @contextlib.contextmanager

@@ -229,6 +229,19 @@ def test_an_answer_to_another_question_is_none(
             pass
 
 
+def test_a_full_disk_is_told_as_such_and_not_as_the_places_fault(tmp_path: Path) -> None:
+    wanted = Wanted(hashlib.sha256(b"whole").hexdigest(), 5)
+    store, there = Store(tmp_path / "index"), tmp_path / "place" / wanted.path
+    part = store.index_dir / "partial" / wanted.sha256
+    for folder in (part.parent, there.parent):
+        folder.mkdir(parents=True)
+    there.write_bytes(b"whole")
+    part.symlink_to("/dev/full")
+    part.with_suffix(".etag").write_text(f"5-{there.stat().st_mtime_ns}")
+    with pytest.raises(UnavailableError, match=f"{wanted.sha256} cannot be written .No space left on device."):
+        Fetcher(store, open_source(str(tmp_path / "place")), Pace(), pause=lambda _: None).fetch(wanted)
+
+
 class _Hole(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         time.sleep(30)

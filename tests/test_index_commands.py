@@ -1,18 +1,24 @@
 """What a person does with a device's index: import from a stick, look, go back, scrub."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.index import worker
 from cloud_sync.index.lock import locked
+from cloud_sync.index.orders import Step
 from components.store import Store
 from tests.generations import flip_byte
-from tests.object_place import write_tar
+from tests.lying_server import BUCKET, HOLES, LyingServer, Request, honest
+from tests.object_place import as_device, write_tar
 from tests.update_kit import Publisher, confirmed, passed, state_of
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +133,44 @@ def test_while_another_process_works_a_command_says_so(publisher: Publisher, dev
     with locked(device):
         done = command("rollback", "--index-dir", device)
     assert (done.returncode, "Another process is changing the index" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("rollback",), ("import", "stick.tar", "--version", "1", "--keep-free-mbytes", "0")])
+def test_a_slow_download_makes_way_for_who_goes_back_and_goes_on_later(
+    words: tuple[str, ...], publisher: Publisher, device: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_device(monkeypatch)
+    for seq in (1, 2):
+        publisher.offer(seq, 40 + seq, seed=seq)
+        passed(publisher.orders(device))
+        confirmed(device)
+    publisher.offer(3, 50, seed=3)
+    write_tar(tmp_path / "stick.tar", publisher.files(), tmp_path / "tree")
+    fetching, told = threading.Event(), []
+
+    def slowly(request: Request) -> None:
+        (HOLES["drips"] if "objects" in request.path else honest)(request)
+
+    def note(step: Step) -> None:
+        told.append(step.state)
+        if step.state == "fetching":
+            fetching.set()
+
+    with LyingServer(publisher.files(), drips_s=60.0) as server, ThreadPoolExecutor() as pool:
+        server.will(itertools.repeat(slowly))
+        orders = publisher.orders(device, source=f"s3://{BUCKET}", endpoint_url=server.address)
+        update = pool.submit(worker.work, orders, note, lambda: False)
+        assert fetching.wait(30)
+        done = command(
+            *(str(tmp_path / word) if word.endswith(".tar") else word for word in words), "--index-dir", device
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        outcome = update.result(10)
+    assert (outcome.state, "by somebody else" in outcome.reason) == ("failed", True)
+    assert told[-1] == "fetching"
+    assert state_of(device).active == 1
+    passed(publisher.orders(device))
+    assert state_of(device).active == 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -156,6 +156,28 @@ def test_a_download_ends_with_its_window(publisher: Publisher, device: Path) -> 
     assert seen == [False, True]
 
 
+def test_a_download_ends_for_a_searcher_that_cannot_live_with_the_active_one(
+    publisher: Publisher, device: Path
+) -> None:
+    for seq in (1, 2):
+        publisher.offer(seq, 40 + seq)
+        passed(publisher.orders(device))
+        confirmed(device)
+    seen: list[bool] = []
+
+    def do(orders: Orders, say: object, ended: Callable[[], bool]) -> Outcome:
+        for given_up in (1, 2):
+            searching(updates, 1, given_up=given_up)
+            seen.append(ended())
+        return Outcome("failed", "It was interrupted.")
+
+    updates, stop = Updates(configured(publisher, device), soon=True, do=do), threading.Event()
+    wait_for(lambda: (updates._look(stop), seen)[1], "it is asked", 10)
+    assert seen == [False, True]
+    updates._look(stop)
+    assert (updates.report().state, Store(device).active()) == ("rolled_back", 1)
+
+
 def test_a_trial_is_passed_by_serving_well_for_its_time() -> None:
     trial = Trial(7, 100.0, 60.0, searcher_runs=True)
     trial.hear(said(6), 101.0)
@@ -182,6 +204,20 @@ def test_a_searcher_that_stays_with_the_old_one_or_falls_silent_fails_the_trial(
 def test_where_no_searcher_runs_nobody_judges() -> None:
     trial = Trial(7, 100.0, 60.0)
     assert (trial.failure(10_000.0), trial.passed(10_000.0)) == ("", False)
+    assert (trial.waits(110.0), "the searcher has not been heard" in trial.waits(130.0)) == ("", True)
+    trial.hear(said(7), 131.0)
+    assert trial.waits(132.0) == ""
+
+
+def test_a_trial_that_nobody_judges_says_so(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    now_s = [0.0]
+    updates = Updates(configured(publisher, device), clocks=Clocks(monotonic_s=lambda: now_s[0]))
+    updates._look(threading.Event())
+    assert (updates.report().state, updates.report().reason) == ("trial", "")
+    now_s[0] = TAKES_S + 1
+    assert "the searcher has not been heard" in updates.report().reason
 
 
 def test_a_model_that_the_camera_does_not_get_fails_the_trial() -> None:

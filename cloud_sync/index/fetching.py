@@ -1,9 +1,10 @@
 """Fetches objects into the store; what broke off goes on from there, also in another process."""
 
+import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cloud_sync.index.generation_objects import Wanted
@@ -43,20 +44,19 @@ class Fetcher:
         """Bring the object; raises UnavailableError, then what has come is kept for the next time."""
         part = self._folder / wanted.sha256
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            resumed = self._complete(part, wanted)
-            if _digest(part) != wanted.sha256:
-                _remove(part)
-                if not resumed or (self._complete(part, wanted), _digest(part))[1] != wanted.sha256:
+            with _written(part):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                resumed = self._complete(part, wanted)
+                if _digest(part) != wanted.sha256:
                     _remove(part)
-                    raise UnavailableError(f"{wanted.path} came with another content than its name says: ask for it.")
-            self._keep(part, wanted)
+                    if not resumed or (self._complete(part, wanted), _digest(part))[1] != wanted.sha256:
+                        _remove(part)
+                        raise UnavailableError(
+                            f"{wanted.path} came with another content than its name says: ask for it."
+                        )
+                self._keep(part, wanted)
         except FormatError as error:  # of the medium: what a generation itself is comes out when it is tried
             raise UnavailableError(str(error)) from error
-        except OSError as error:
-            raise UnavailableError(
-                f"{part} cannot be written ({error.strerror}): check the permissions and the room on the disk."
-            ) from error
 
     def rest(self, wanted: Wanted) -> int:
         """How much of the object has not come yet."""
@@ -105,19 +105,33 @@ class Fetcher:
         deadline = Deadline(self._pace, wanted.path)
         with self._source.open(wanted.path, offset, etag) as opened:
             _require_fitting(opened, wanted)
-            if opened.offset != offset or not etag:
-                _remove(part)
-            if opened.etag and opened.offset == 0:
-                write_whole(_etag_of(part), opened.etag[:_MAX_ETAG].encode())
-            # Unbuffered: what has come is there, whatever happens to this process.
-            with part.open("ab", buffering=0) as file:
+            with _written(part):
+                if opened.offset != offset or not etag:
+                    _remove(part)
+                if opened.etag and opened.offset == 0:
+                    write_whole(_etag_of(part), opened.etag[:_MAX_ETAG].encode())
+                # Unbuffered: what has come is there, whatever happens to this process.
+                file = part.open("ab", buffering=0)
+            with file:
                 for data in opened.parts:
-                    file.write(data)
+                    with _written(part):
+                        file.write(data)
                     self._on_bytes(len(data))
                     self._pace.took(len(data))
                     deadline.took(len(data))
         if _size(part) != opened.size:
             raise UnavailableError(f"{wanted.path} came with {_size(part)} bytes of {opened.size}: it goes on later.")
+
+
+@contextlib.contextmanager
+def _written(part: Path) -> Iterator[None]:
+    """The disk's errors, told as such: to the place that ``part`` comes from they would look like its own."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"{part} cannot be written ({error.strerror}): check the permissions and the room on the disk."
+        ) from error
 
 
 def _require_fitting(opened: Opened, wanted: Wanted) -> None:

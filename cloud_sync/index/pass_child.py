@@ -4,15 +4,17 @@ It reads its orders from standard input, and writes how far it is, and at last w
 its own process, because what hangs in a library or in a network's stack can only be ended with its process.
 """
 
+import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from cloud_sync.index.garbage import collect
-from cloud_sync.index.lock import locked
+from cloud_sync.index.lock import is_awaited, locked
 from cloud_sync.index.orders import COLLECT, SCRUB, UPDATE, Orders, Outcome, Step, decode_orders, encode_line
 from cloud_sync.index.recovery import known_state
 from cloud_sync.index.scrub import scrub
@@ -21,6 +23,9 @@ from components.core.errors import LookalikeError
 from components.lifecycle import log_to_stderr
 
 _TELL_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.25
+_CAN_WAIT = ("checking", "planning", "fetching")
+"""Steps of unknown length: who wants to go back, or to import from a stick, does not wait for a slow network."""
 
 
 class Teller:
@@ -28,19 +33,23 @@ class Teller:
 
     def __init__(self, out: BinaryIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._clock = out, clock
-        self._state, self._told_s = "", 0.0
+        self._told_s = 0.0
+        self._telling = threading.Lock()
+        self.state = ""
+        """The step that was told last."""
 
     def step(self, state: str, progress: int) -> None:
         """The work is so far."""
         now_s = self._clock()
-        if state != self._state or now_s - self._told_s >= _TELL_EVERY_S:
-            self._state, self._told_s = state, now_s
+        if state != self.state or now_s - self._told_s >= _TELL_EVERY_S:
+            self.state, self._told_s = state, now_s
             self.tell(Step(state, progress))
 
     def tell(self, said: Step | Outcome) -> None:
         """Write one line."""
-        self._out.write(encode_line(said))
-        self._out.flush()
+        with self._telling:
+            self._out.write(encode_line(said))
+            self._out.flush()
 
 
 def perform(orders: Orders, say: Callable[[str, int], None]) -> Outcome:
@@ -61,12 +70,22 @@ def _collect(orders: Orders, say: Callable[[str, int], None]) -> Outcome:
 WORKS = {UPDATE: update, COLLECT: _collect, SCRUB: scrub}
 
 
+def _make_way(index_dir: Path, teller: Teller) -> None:
+    """End this process when another one waits for the index: what has come is kept, at whatever moment that is."""
+    while not (teller.state in _CAN_WAIT and is_awaited(index_dir)):
+        time.sleep(_LOOK_EVERY_S)
+    teller.tell(Outcome("failed", "The index is being changed by somebody else: the update goes on later."))
+    os._exit(0)
+
+
 def main() -> int:
     """Exit code 0: what went wrong is told on standard output."""
     log_to_stderr()
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # it says at every pass where the credentials were
     os.nice(10)
-    teller = Teller(sys.stdout.buffer)
-    teller.tell(perform(decode_orders(sys.stdin.buffer.read()), teller.step))
+    teller, orders = Teller(sys.stdout.buffer), decode_orders(sys.stdin.buffer.read())
+    threading.Thread(target=_make_way, args=(Path(orders.index_dir), teller), daemon=True).start()
+    teller.tell(perform(orders, teller.step))
     return 0
 
 

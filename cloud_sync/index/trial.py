@@ -60,6 +60,12 @@ class Trial:
         well = self._well_since_s is not None and now_s - self._well_since_s >= self.lasts_s
         return well and self._mismatch_since_s is None and not self.failure(now_s)
 
+    def waits(self, now_s: float) -> str:
+        """What the trial waits for, one sentence, where that is longer than usual; "" otherwise."""
+        if self._heard_s is not None or now_s - self.began_s <= TAKES_S:
+            return ""
+        return f"Nobody tries generation {self.seq} out: the searcher has not been heard; see whether it runs."
+
     def failure(self, now_s: float) -> str:
         """Why the generation must go, one sentence; "" while nobody knows."""
         said = f": {self._reason}" if self._reason else "."
