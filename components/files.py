@@ -1,15 +1,18 @@
 """Writing files so that a reader, or a crash, meets the old content or the new one, never a part."""
 
 import os
+import re
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+
+_ASIDE = re.compile(r"\..+\.\d+-\d+", re.DOTALL)
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write ``data`` aside, then rename; with ``durable`` it has reached the disk before the rename. Raises OSError."""
     folders = _make_folder(path.parent)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")  # as _ASIDE says
     try:
         with aside.open("wb") as file:
             file.write(data)
@@ -23,6 +26,11 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     if durable:
         for folder in folders:
             _sync(folder)
+
+
+def left_aside(folder: Path) -> list[Path]:
+    """What writers that were killed left aside in ``folder``; to be asked while nobody writes there."""
+    return [path for path in folder.glob(".*") if _ASIDE.fullmatch(path.name)]
 
 
 def make_durable(paths: Iterable[Path], within: Path) -> None:

@@ -94,7 +94,7 @@ def goes_on(scene: Scene, newest: int = 2) -> str:
         return f"after the next update: {problem}"
     confirmed(scene.device)
     collected = perform(dataclasses.replace(scene.orders, work=COLLECT), lambda *_: None)
-    if collected.state != "idle" or list(scene.device.glob("partial/*")):
+    if collected.state != "idle" or [*scene.device.glob("partial/*"), *scene.device.rglob(".*-*")]:
         return f"what was begun is not cleared away: {collected}"
     return wrong(scene.device, (newest,))
 

@@ -1,18 +1,23 @@
 """cloud_sync: counts what the device finds."""
 
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from generations import items, unit_vectors, write_generation
+from meanwhile import meanwhile
 from nucleus_support import our_deployment, wait_for
 
 from cloud_sync.clock import Clocks, ClockWatch
 from cloud_sync.component import run
 from cloud_sync.configuration import CloudSyncConfiguration
 from cloud_sync.counter import Counter, Counts, status_of
+from cloud_sync.shadow import shadow_topic
 from components.bus import LocalBus
 from components.core.configuration import from_mapping
 from components.core.errors import UnavailableError
@@ -20,6 +25,7 @@ from components.core.messages import RESULT_TOPIC, STATUS_TOPIC, Match, SearchRe
 from components.greengrass import SOCKET_VARIABLE, TOKEN_VARIABLE, GreengrassBus
 from components.nucleus.nucleus import Nucleus
 from components.nucleus.recipe import load_recipe
+from components.store import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -182,6 +188,22 @@ def test_component_goes_on_while_the_bus_is_away() -> None:
 def test_being_offline_is_told_and_is_no_fault(bus: LocalBus, running: Running) -> None:
     wait_for(lambda: "not connected" in str(running.statuses[-1].details.get("offline")), "it says that it is offline")
     assert running.statuses[-1].state == "running", "the device works offline"
+
+
+def test_fleet_is_told_what_a_device_runs_that_is_filled_from_sticks(bus: LocalBus, tmp_path: Path) -> None:
+    write_generation(Store(tmp_path), unit_vectors(9), items(9), seq=5)
+    sent: list[dict[str, Any]] = []
+
+    class Cloud:
+        def publish_to_iot_core(self, topic: str, payload: bytes, qos: int = 1) -> None:
+            if topic == shadow_topic("kiosk-1"):
+                sent.append(json.loads(payload)["state"]["reported"]["index"])
+
+    with meanwhile(
+        lambda stop: run(bus, CloudSyncConfiguration(index_dir=str(tmp_path)), stop, uplink=Cloud(), thing="kiosk-1")
+    ):
+        wait_for(lambda: sent, "the shadow is reported")
+    assert (sent[0]["active"], sent[0]["state"]) == (5, "off")
 
 
 def test_recipe_and_configuration_agree() -> None:

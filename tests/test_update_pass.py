@@ -16,7 +16,7 @@ import pytest
 from cloud_sync.index import probing, room
 from cloud_sync.index.generation_objects import named
 from cloud_sync.index.lock import locked
-from cloud_sync.index.orders import SCRUB, Outcome, encode_orders
+from cloud_sync.index.orders import COLLECT, SCRUB, Outcome, encode_orders
 from cloud_sync.index.pass_child import perform
 from cloud_sync.index.recovery import is_whole
 from cloud_sync.index.room import annoy_bytes
@@ -347,6 +347,16 @@ class Disk:
 @pytest.fixture
 def disk(device: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(device, monkeypatch)
+
+
+def test_what_writers_left_that_were_killed_is_removed(publisher: Publisher, device: Path) -> None:
+    publisher.offer(1)
+    passed(publisher.orders(device))
+    there = sorted(device.rglob("*"))
+    for name in (".state.json.77-1401", "generations/.1.json.77-1401"):
+        (device / name).write_bytes(b"{")
+    assert passed(dataclasses.replace(publisher.orders(device), work=COLLECT)) == Outcome("idle")
+    assert sorted(device.rglob("*")) == there
 
 
 def test_garbage_is_not_what_of_the_new_generation_has_come(publisher: Publisher, device: Path, disk: Disk) -> None:

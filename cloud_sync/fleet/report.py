@@ -9,7 +9,7 @@ from cloud_sync.fleet.device import Device
 
 SILENT_AFTER_S = 2 * 86_400
 """Devices report once a day though nothing changes."""
-_WELL = ("idle", "checking", "planning", "fetching", "staging", "probing", "trial")
+_WELL = ("off", "idle", "checking", "planning", "fetching", "staging", "probing", "trial")
 _HEAD = ("group", "thing", "active", "staged", "state", "asks for", "heard", "waiting", "why")
 
 

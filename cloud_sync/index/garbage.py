@@ -7,7 +7,7 @@ from pathlib import Path
 from cloud_sync.index.fetching import FOLDER as PARTIAL
 from cloud_sync.index.generation_objects import STAGED, all_objects
 from components.core.errors import LookalikeError
-from components.files import make_durable
+from components.files import left_aside, make_durable
 from components.index_state import IndexState
 from components.store import Store
 
@@ -30,6 +30,8 @@ def collect(index_dir: Path, state: IndexState, spared: Set[str] = frozenset()) 
             make_durable([path.parent for path in others[:1]], index_dir)
         begun = (path for path in index_dir.glob(f"{PARTIAL}/*") if path.stem not in spared)
         removed += sum(map(_remove, begun))
+        folders = {index_dir, *(store.manifest_path(0).parent for store in kept)}
+        removed += sum(map(_remove, (path for folder in folders for path in left_aside(folder))))
         needed = {digest for store, seqs in kept.items() for seq in seqs for digest in _needed(store, seq)} | spared
         objects = (path for path in index_dir.glob("objects/??/*") if path.name not in needed)
         removed += sum(map(_remove, objects))

@@ -101,7 +101,7 @@ class Recorder:
     def _write(self) -> bool:
         """Write what waits; False where the disk did not take it."""
         with self._changed:
-            group, lost = list(self._waiting), self._lost
+            group, lost, began_s = list(self._waiting), self._lost, self._monotonic_s()
         if self._outbox is None or not (group or lost):
             return True
         try:
@@ -119,5 +119,5 @@ class Recorder:
             self._lost = max(0, -kept)
             for _ in range(max(0, kept)):
                 self._waiting.popleft()
-            self._since_s = self._monotonic_s()
+            self._since_s = began_s  # what came while the disk worked has waited since then
         return True
