@@ -112,6 +112,7 @@ def test_without_another_whole_generation_a_scrub_leaves_what_there_is(publisher
     flip_byte(Store(device).object_path(Store(device).manifest(1).projection.sha256))
     done = command("scrub", "--index-dir", device)
     assert (done.returncode, "There is no other whole generation" in done.stderr) == (1, True)
+    assert ("scrub --from" in done.stderr, "fetched again" in done.stderr) == (True, False)
     assert state_of(device).active == 1
 
 
@@ -125,6 +126,20 @@ def test_what_is_wrong_is_one_sentence_and_makes_no_folder(publisher: Publisher,
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
         assert done.stderr.startswith("error: There is no ")
     assert not device.exists()
+
+
+def test_what_cannot_be_looked_into_does_not_pass_for_no_index(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / ("i" * 300)):
+        for words in (
+            ("status",),
+            ("scrub",),
+            ("rollback",),
+            ("import", tmp_path, "--trusted-root", tmp_path / "file"),
+        ):
+            done = command(*words, "--index-dir", folder)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "name the device's index with --index-dir, and run this as its user or as root" in done.stderr
 
 
 def test_while_another_process_works_a_command_says_so(publisher: Publisher, device: Path) -> None:

@@ -51,6 +51,12 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == before
 
 
+def test_a_folder_of_keys_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    for use in (make_keys, read_keys):
+        with pytest.raises(UnavailableError, match="run this as that user"):
+            use(tmp_path / ("k" * 300))
+
+
 @pytest.mark.parametrize("purpose", ["root", "publish", "timestamp"])
 def test_devices_follow_a_new_key_with_old_metadata_without_any_and_with_the_new_root(
     purpose: str, tmp_path: Path, store: Store

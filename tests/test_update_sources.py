@@ -171,6 +171,17 @@ def test_a_file_that_cannot_be_read_may_come_back(tmp_path: Path) -> None:
         read_small(open_source(str(tmp_path)), "objects/aa", 9)
 
 
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "place.zip").touch()
+    with pytest.raises(UnavailableError, match=r"place\.zip is no folder, and no file that ends in \.tar"):
+        read_small(open_source(str(tmp_path / "place.zip")), "x", 9)
+    with (
+        pytest.raises(UnavailableError, match=r"x\.tar cannot be used .*place\.zip\): look at the address"),
+        open_place(str(tmp_path / "place.zip" / "x.tar")),
+    ):
+        pass
+
+
 def test_a_small_file_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "PATIENCE_S", 0.05)
 

@@ -31,6 +31,7 @@ def bring(arguments: Sequence[str]) -> int:
             f"There is no version {args.version!r} of a channel {args.channel!r}: a version is latest or a number, "
             "a channel has a to z, 0 to 9 and -."
         )
+    _require_readable(args.index_dir)
     kept = args.index_dir / "tuf" / args.channel / _KEPT_ROOT
     if args.trusted_root is None and not kept.exists():
         raise UnavailableError(
@@ -87,6 +88,7 @@ def status(arguments: Sequence[str]) -> int:
     args = _parser("status", "say which generations there are, and what became of others", _status_options).parse_args(
         arguments
     )
+    _require_readable(args.index_dir)
     state = read_state(args.index_dir)
     if args.json:
         print(json.dumps(None if state is None else dataclasses.asdict(state), indent=1))
@@ -95,7 +97,21 @@ def status(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _require_readable(index_dir: Path) -> None:
+    """Else what is there would pass for nothing."""
+    try:
+        os.scandir(index_dir).close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UnavailableError(
+            f"{index_dir} cannot be read ({error.strerror}): name the device's index with --index-dir, and run this as "
+            "its user or as root."
+        ) from error
+
+
 def _require_index(index_dir: Path) -> None:
+    _require_readable(index_dir)
     if Store(index_dir).active() is None:
         raise UnavailableError(f"There is no index in {index_dir}: name the device's with --index-dir.")
 

@@ -69,11 +69,12 @@ def _repair(store: Store, several: Iterable[Wanted], fetcher: Fetcher | None, re
     damaged = [wanted for wanted in several if not _is_whole(store, wanted, rest)]
     if not damaged:
         return
-    log.warning("%d objects in %s are damaged: they are fetched again.", len(damaged), store.index_dir)
     if fetcher is None:
         raise FormatError(
-            f"{store.object_path(damaged[0].sha256)} is damaged, and there is no source to repair it from."
+            f"{store.object_path(damaged[0].sha256)} is damaged, and there is no place to fetch it from: set "
+            "index.source, or name one with `python -m cloud_sync scrub --from`."
         )
+    log.warning("Damaged objects in %s: %d; they are fetched again.", store.index_dir, len(damaged))
     for wanted in damaged:
         fetcher.fetch(wanted)
     fetcher.make_durable()

@@ -29,6 +29,10 @@ class FolderSource:
             raise NotThereError(
                 f"{self._folder / path} is not there: is the stick plugged in, and is it the folder that was published?"
             ) from error
+        except NotADirectoryError as error:
+            raise UnavailableError(
+                f"{self._folder} is no folder, and no file that ends in .tar: look at the address."
+            ) from error
         except OSError as error:
             raise UnavailableError(
                 f"{self._folder / path} cannot be read ({error.strerror}): look at the medium and its permissions."

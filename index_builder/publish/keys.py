@@ -85,7 +85,7 @@ def init(folder: Path, channel: str, uris: dict[str, Sequence[str]], root_thresh
     """
     if not CHANNEL.fullmatch(channel):
         raise BadContentError(f"A channel cannot be called {channel!r}: use a to z, 0 to 9 and -, at most 32.")
-    if (folder / "keys.json").exists():
+    if _has_keys(folder):
         raise BadContentError(f"{folder} has the keys of a channel already: give a folder of its own to each channel.")
     root = Root(version=1, expires=expiry(ROOT_LIFE))
     made = Keys(folder, channel, {}, ())
@@ -118,7 +118,7 @@ def rotate(keys: Keys, purpose: str, uris: Sequence[str]) -> Keys:
 
 def read_keys(folder: Path, channel: str | None = None) -> Keys:
     """The keys in ``folder``, of the ``channel`` where one is named; raises BadContentError or FormatError."""
-    if not (folder / "keys.json").exists():
+    if not _has_keys(folder):
         raise UnavailableError(f"{folder} holds no keys: make some with `python -m index_builder keys init`.")
     try:
         document = json.loads(read_part(folder / "keys.json"))
@@ -135,6 +135,18 @@ def read_keys(folder: Path, channel: str | None = None) -> Keys:
             "what is signed for one is never believed in another."
         )
     return Keys(folder, of, uris, tuple(roots))
+
+
+def _has_keys(folder: Path) -> bool:
+    try:
+        (folder / "keys.json").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnavailableError(
+            f"{folder} cannot be read ({error.strerror}): keys are for their owner alone, so run this as that user."
+        ) from error
+    return True
 
 
 def expiry(life: timedelta) -> datetime:

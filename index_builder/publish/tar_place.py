@@ -93,4 +93,7 @@ def _converting(path: Path) -> Iterator[None]:
     except tarfile.TarError as error:
         raise FormatError(f"{path} is no tar file that was published to ({error}): remove it.") from error
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be used ({error.strerror}): look at the medium and its room.") from error
+        raise UnavailableError(
+            f"{path} cannot be used ({error.strerror}: {error.filename or path}): look at the address, the medium and "
+            "its room."
+        ) from error
