@@ -25,7 +25,9 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when it did what was asked, 1 with one sentence on standard error when not."""
-    parser = argparse.ArgumentParser(prog="python -m index_builder", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m index_builder", description="Make an index of a catalog, measure it, publish it to devices."
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_text, add_arguments, run) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")

@@ -28,7 +28,8 @@ class Steps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:  # else it would print an empty line
+            self._bars.stop()
 
     def announce(self, what: str, total: int) -> Callable[[int], None]:
         """Begin a step of ``total`` parts; call what is returned with the number of parts that were done."""

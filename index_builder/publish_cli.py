@@ -10,14 +10,17 @@ from components.store import Store
 from index_builder.arguments import add_json
 from index_builder.figures import report
 from index_builder.progress import Steps
-from index_builder.publish.channel import read_channel, write_channel, write_roots, write_timestamp
+from index_builder.publish.channel import LIFE, read_channel, write_channel, write_roots, write_timestamp
 from index_builder.publish.copying import copy
-from index_builder.publish.keys import SIGNS_FOR, init, read_keys, rotate
+from index_builder.publish.keys import SIGNS_FOR, expiry, init, read_keys, rotate
 from index_builder.publish.places import open_place
 from index_builder.publish.publishing import publish
 from index_builder.publish.verifying import verify
 
 _PLACE = "s3://bucket/prefix, a folder, or a .tar file"
+_INIT = "make the keys of a new channel"
+_ROTATE = "replace a key; devices follow by themselves after the next `sign` or `publish`"
+_KEY = "file (default) or awskms:<id, ARN or alias/name>; may come several times"
 
 
 def add_publish(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +56,7 @@ def run_publish(args: argparse.Namespace) -> int:
 def add_keys(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``keys``."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="init|rotate")
-    first = commands.add_parser("init", help="make the keys of a new channel")
+    first = commands.add_parser("init", help=_INIT, description=f"{_INIT.capitalize()}.")
     _add_keys(first)
     _add_channel(first)
     for purpose, words in (("root", "names all keys"), ("publish", "publishes"), ("timestamp", "signs every month")):
@@ -61,13 +64,13 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
             f"--{purpose}-key",
             action="append",
             metavar="KEY",
-            help=f"the key that {words}: file (default) or awskms:<id, ARN or alias/name>; may come several times",
+            help=f"the key that {words}: {_KEY}",
         )
     first.add_argument("--root-threshold", type=int, default=1, help="so many root keys sign together (default: 1)")
-    again = commands.add_parser("rotate", help="replace a key; devices follow by themselves")
+    again = commands.add_parser("rotate", help=_ROTATE, description=f"{_ROTATE.capitalize()}.")
     _add_keys(again)
-    again.add_argument("purpose", choices=sorted(SIGNS_FOR))
-    again.add_argument("--key", action="append", metavar="KEY", help="the new key: file (default) or awskms:...")
+    again.add_argument("purpose", choices=sorted(SIGNS_FOR), help="which key is replaced")
+    again.add_argument("--key", action="append", metavar="KEY", help=f"the new key: {_KEY}")
 
 
 def run_keys(args: argparse.Namespace) -> int:
@@ -103,8 +106,9 @@ def run_sign(args: argparse.Namespace) -> int:
             write_roots(place, channel, keys)
     what = "The timestamp" if args.timestamp else "Everything"
     print(f"{what} of channel {keys.channel} is signed anew: generation {channel.last} stays the newest.")
+    print(f"Sign the timestamp again before {expiry(LIFE['timestamp']):%Y-%m-%d}.")
     if args.timestamp and channel.expires is not None:
-        print(f"That is enough until {channel.expires:%Y-%m-%d}; before, `publish` or `sign` without --timestamp.")
+        print(f"It alone is enough until {channel.expires:%Y-%m-%d}; before, `publish` or `sign` without --timestamp.")
     return 0
 
 

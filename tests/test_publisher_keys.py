@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -218,10 +219,13 @@ def test_the_commands_do_all_of_it(
     monkeypatch.undo()
     root = keys / "1.root.json"
     assert main(["verify", "--from", str(place), "--root", str(root)]) == 1
-    assert "sign --timestamp" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert (told.startswith("error: "), "sign --timestamp" in told) == (True, True), "in a log, no line is empty"
     signed = run("sign", *common, "--timestamp")
     assert "generation 1 stays the newest" in signed
-    assert re.search(r"That is enough until \d{4}-\d\d-\d\d; before, `publish` or `sign`", signed)
+    in_time = datetime.now(timezone.utc) + timedelta(days=60)
+    assert f"Sign the timestamp again before {in_time:%Y-%m-%d}." in signed
+    assert re.search(r"It alone is enough until \d{4}-\d\d-\d\d; before, `publish` or `sign`", signed)
     assert "is what a device accepts" in run("verify", "--from", place, "--root", root)
     assert "Nothing to publish" in run("publish", "--from", store.index_dir, *common)
     assert "new publish key" in run("keys", "rotate", "publish", "--keys", keys)
