@@ -1,6 +1,7 @@
 """The commands publish, keys, sign, verify and copy: their arguments, and what they print."""
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from index_builder.figures import report
 from index_builder.progress import Steps
 from index_builder.publish.channel import LIFE, read_channel, write_channel, write_roots, write_timestamp
 from index_builder.publish.copying import copy
+from index_builder.publish.home import another_home, remember_home
 from index_builder.publish.keys import SIGNS_FOR, expiry, init, read_keys, rotate
 from index_builder.publish.places import open_place
 from index_builder.publish.publishing import publish
@@ -40,8 +42,11 @@ def run_publish(args: argparse.Namespace) -> int:
     if seq not in store.seqs():
         has = ", ".join(map(str, store.seqs())) or "none"
         raise UnavailableError(f"There is no generation {seq} in {args.generations}; there is: {has}.")
+    _warn_of_another_home(args)
     with Steps() as steps, open_place(args.to, args.endpoint_url) as place:
         done = publish(store, seq, place, keys, steps.announce, dry_run=args.dry_run)
+    if not args.dry_run:
+        remember_home(args.keys, args.to)
     what = f"generation {done.generation} of channel {done.channel}"
     if done.unchanged:
         headline = f"Nothing to publish: {what} is the same already."
@@ -95,6 +100,7 @@ def add_sign(parser: argparse.ArgumentParser) -> None:
 def run_sign(args: argparse.Namespace) -> int:
     """Sign what is published once more, so that it does not expire."""
     keys = read_keys(args.keys)
+    _warn_of_another_home(args)
     with open_place(args.to, args.endpoint_url) as place:
         channel = read_channel(place, keys)
         if channel.snapshot is None:
@@ -142,6 +148,11 @@ def run_copy(args: argparse.Namespace) -> int:
         done = copy(source, place, args.channel, root, steps.announce)
     report(f"Generation {done.generation} of channel {done.channel} is in {args.to}, too.", done, args.json)
     return 0
+
+
+def _warn_of_another_home(args: argparse.Namespace) -> None:
+    if said := another_home(args.keys, args.to):
+        print(f"warning: {said}", file=sys.stderr)
 
 
 def _file(path: Path) -> bytes:

@@ -236,6 +236,26 @@ def test_the_commands_do_all_of_it(
     assert "each channel has keys of its own" in capsys.readouterr().err
 
 
+def test_keys_that_published_elsewhere_are_warned_of_until_their_home_is_forgotten(
+    tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warned(name: str, place: str, *more: str) -> bool:
+        assert main([name, "--to", place, "--keys", str(keys), *more]) == 0
+        return f"warning: These keys have published to {tmp_path / 'home'}." in capsys.readouterr().err
+
+    keys, index = make_keys(tmp_path / "keys").folder, ("--from", str(store.index_dir))
+    monkeypatch.chdir(tmp_path)
+    assert not warned("publish", "elsewhere", *index, "--dry-run"), "nothing was published"
+    assert not warned("publish", "home/", *index)
+    assert not warned("publish", str(tmp_path / "home"), *index)
+    assert not warned("sign", "home", "--timestamp")
+    assert warned("publish", "elsewhere", *index, "--dry-run")
+    assert warned("publish", "elsewhere", *index)
+    assert warned("sign", "elsewhere")
+    (keys / "home").unlink()
+    assert not warned("publish", "elsewhere", *index)
+
+
 def test_a_publisher_reads_what_its_former_key_signed_but_not_a_strangers(tmp_path: Path, store: Store) -> None:
     keys = make_keys(tmp_path / "keys")
     with place_of("folder", tmp_path) as place:
