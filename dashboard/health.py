@@ -47,7 +47,7 @@ class Health:
 
     def not_ready(self) -> list[Problem]:
         """The problems that keep every result away."""
-        return [problem for problem in self.problems() if problem.kind in ("away", "no_generation")]
+        return [problem for problem in self.problems() if problem.kind in ("away", "no_generation") or _starts(problem)]
 
     def _silent(self) -> list[str]:
         now = self._live.clock()
@@ -78,3 +78,7 @@ class Health:
                 for name, seen in sorted(self._live.statuses().items())
             ],
         }
+
+
+def _starts(problem: Problem) -> bool:
+    return problem.kind == "starting" and problem.component in NEEDED

@@ -22,6 +22,7 @@ from dashboard_kit import (
 )
 
 from components.bus import LocalBus
+from components.core.messages import Status
 from components.ram import preview_path, write_aside
 from dashboard import security
 from dashboard.history import MAX_ENTRIES
@@ -218,8 +219,11 @@ def test_status_tells_every_component_with_its_age(get: Client, bus: LocalBus, c
 
 def test_ready_when_all_are_heard_and_a_generation_is_loaded(get: Client, bus: LocalBus, clock: Clock) -> None:
     assert get("/readyz").status_code == 503
-    publish(bus, running("featurizer"))
+    publish(bus, Status(component="featurizer", state="starting"))
+    publish(bus, Status(component="cloud_sync", state="starting"))
     publish(bus, running("searcher"))
+    assert [p["component"] for p in get("/readyz").get_json()["problems"]] == ["featurizer"]
+    publish(bus, running("featurizer"))
     assert get("/readyz").get_json() == {"ready": True, "problems": []}
     clock.forward(16)
     away = get("/readyz")
