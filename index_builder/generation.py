@@ -1,16 +1,17 @@
 """Writes what a build learned as the objects of a generation; its manifest is left to be published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.core.generations import Manifest, ModelRef, ObjectRef, SegmentRef
+from components.core.generations import Manifest, ModelRef, ObjectRef, SearchSettings, SegmentRef
 from components.core.golden import Golden, encode_golden
 from components.core.items import Row, encode_rows
 from components.core.projection import encode_projection
 from components.core.segments import Segment, Vectors, encode_segment
 from components.featurizer.model import Model, describe
+from components.searcher.annoy_index import cache_path
 from components.store import Store
 from index_builder.catalog import Entry
 from index_builder.embedding import View
@@ -64,7 +65,6 @@ def write_generation(
     learned = learn(material, empty, categories, min(max_dim, model.dim), wrong_on_unknown)
     wanted = wanted_of(views)
     rows, vectors = [one.row(ordinal) for ordinal, one in enumerate(wanted)], _vectors(wanted, learned, views)
-    search, recall = tune(vectors)
     searchable = Searchable(learned.projection, vectors, rows, learned.thresholds.taught_penalty)
     manifest = Manifest(
         seq=0,
@@ -75,12 +75,14 @@ def write_generation(
         dim=learned.projection.dim,
         segments=_write_segments(rows, vectors, store),
         tombstones=(),
-        search=search,
+        search=SearchSettings(),
         thresholds=learned.thresholds,
         items=len(entries),
         views=len(rows),
         golden=write_golden(choose_golden(*_questions(material, entries), searchable), store),
     )
+    search, recall = tune(vectors, annoy_file=cache_path(store.index_dir, manifest))
+    manifest = replace(manifest, search=search)
     write_lineage(Lineage(settings or {}, material.means()[1], tuple(one.key for one in wanted)), manifest, store)
     return Made(manifest, recall, learned.hit_rate_at_1)
 

@@ -12,6 +12,7 @@ from components.core.golden import decode_golden
 from components.core.items import Row, decode_rows, encode_rows
 from components.core.projection import Projection, decode_projection
 from components.core.segments import Segment, Vectors, decode_segment, encode_segment
+from components.searcher.annoy_index import cache_path
 from components.store import Store
 from index_builder.embedding import View
 from index_builder.generation import Made, Naming, write_golden
@@ -94,7 +95,7 @@ def write_increment(plan: Plan, views: list[View], rendered: CameraViews, store:
     lot = Lot(sum(ref.count for ref in manifest.segments if not ref.tail), alive)
     settings, recall = manifest.search, 1.0
     if settings.search_k:
-        settings, recall = tune(vectors, lot, settings.search_k)
+        settings, recall = tune(vectors, lot, settings.search_k, cache_path(store.index_dir, manifest))
     living = [base.rows[ordinal] for ordinal in plan.kept] + rows
     searchable = Searchable(base.projection, vectors[alive], living, manifest.thresholds.taught_penalty)
     made = replace(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from components.core.errors import FormatError
 from components.core.generations import Manifest
+from components.searcher.annoy_index import cache_path, remove_others
 from components.store import Store
 
 
@@ -17,6 +18,7 @@ def write_next(manifest: Manifest, store: Store) -> tuple[Manifest, bool]:
         return replace(manifest, seq=active), True
     manifest = replace(manifest, seq=(active or 0) + 1)
     store.write_manifest(manifest)
+    remove_others({cache_path(store.index_dir, manifest)})
     return manifest, False
 
 

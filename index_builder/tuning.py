@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from components.core.generations import SearchSettings
 from components.core.segments import Vectors
-from components.searcher.annoy_index import AnnoyCandidates, build_file
+from components.searcher.annoy_index import open_or_build
 
 K = 10
 QUERIES = 300
@@ -31,12 +31,15 @@ class Lot:
     """Those that were not removed, ascending."""
 
 
-def tune(vectors: Vectors, lot: Lot | None = None, first: int = _FIRST) -> tuple[SearchSettings, float]:
+def tune(
+    vectors: Vectors, lot: Lot | None = None, first: int = _FIRST, annoy_file: Path | None = None
+) -> tuple[SearchSettings, float]:
     """The cheapest settings from ``search_k`` ``first`` on whose recall@10 reaches 0.99, with that recall.
 
     Where Annoy would have to look at more vectors than there are, that is the exact scan (``search_k`` 0).
+    ``annoy_file`` is where Annoy's file of the base is kept; it is built where it is not there yet.
     """
-    with _Trial(vectors, lot) as trial:
+    with _Trial(vectors, lot, annoy_file) as trial:
         search_k = first
         while trial.queries is not None and search_k <= max(len(vectors), _ALWAYS_CHEAP):
             settings = SearchSettings(search_k=search_k)
@@ -47,11 +50,11 @@ def tune(vectors: Vectors, lot: Lot | None = None, first: int = _FIRST) -> tuple
     return SearchSettings(search_k=0), 1.0
 
 
-def recall_of(vectors: Vectors, settings: SearchSettings, lot: Lot | None = None) -> float:
-    """recall@10 of Annoy with these settings, against the exact scan of the same vectors."""
+def recall_of(vectors: Vectors, settings: SearchSettings, lot: Lot, annoy_file: Path | None) -> float:
+    """recall@10 of Annoy with these settings, against the exact scan of the same vectors; as ``tune``."""
     if settings.search_k == 0:
         return 1.0
-    with _Trial(vectors, lot, settings.n_trees) as trial:
+    with _Trial(vectors, lot, annoy_file, settings.n_trees) as trial:
         return 1.0 if trial.queries is None else trial.recall(settings)
 
 
@@ -62,8 +65,10 @@ class _Trial:
     lie, and as far from their neighbors as a camera's view may.
     """
 
-    def __init__(self, vectors: Vectors, lot: Lot | None, n_trees: int = SearchSettings.n_trees) -> None:
-        self._vectors = vectors
+    def __init__(
+        self, vectors: Vectors, lot: Lot | None, annoy_file: Path | None, n_trees: int = SearchSettings.n_trees
+    ) -> None:
+        self._vectors, self._annoy_file = vectors, annoy_file
         self._lot = lot or Lot(len(vectors), np.arange(len(vectors)))
         self._n_trees = n_trees
         alive = vectors[self._lot.alive]
@@ -74,9 +79,8 @@ class _Trial:
     def __enter__(self) -> "_Trial":
         self._folder = TemporaryDirectory(prefix="lookalike-")
         if self.queries is not None:
-            path = Path(self._folder.name) / "tuned.ann"
-            build_file(self._vectors[: self._lot.base], path, self._n_trees)
-            self._annoy = AnnoyCandidates(path, self._vectors.shape[1])
+            path = self._annoy_file or Path(self._folder.name) / "tuned.ann"
+            self._annoy = open_or_build(path, self._vectors[: self._lot.base], self._n_trees)
         return self
 
     def __exit__(

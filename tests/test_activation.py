@@ -272,7 +272,7 @@ def test_without_a_place_for_annoys_file_the_exact_scan_goes_on_with_a_reason(tm
 def test_when_the_child_is_killed_the_exact_scan_goes_on_and_annoy_comes_later(tmp_path: Path) -> None:
     store, vectors = make_store(tmp_path)
     (tmp_path / "annoy").mkdir()
-    (tmp_path / "annoy" / ".half.ann.123").write_bytes(b"left by a child that was killed")
+    (tmp_path / "annoy" / ".half.ann.9999999").write_bytes(b"left by a child that was killed")
     searcher = Searcher()
     activation = Activation(store, searcher)
     activation.step()

@@ -12,12 +12,15 @@ from publish_kit import make_keys, silent
 from synthetic_shop import SETTINGS, SyntheticShop, build_synthetic, network, synthetic_shop
 
 from components.catalog import load_catalog
+from components.core.errors import BadContentError
 from components.core.generations import Manifest
 from components.core.golden import decode_golden
 from components.featurizer.model import Model
+from components.searcher.activation import Activation
 from components.searcher.annoy_index import AnnoyCandidates, build_file, cache_path
 from components.searcher.golden_check import check_golden
 from components.searcher.index import Index
+from components.searcher.searcher import Searcher
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder import increment
@@ -82,6 +85,31 @@ def test_new_items_are_a_tail_and_the_base_and_its_annoy_file_stay(
     asked = snapshot.projection.query(shop.seen(range(COUNT, COUNT + 50), 1, 7))
     found = [index.search(query, 1)[0].item_id for query in asked]
     assert sum(item == f"item-{COUNT + n}" for n, item in enumerate(found)) >= 45
+
+
+def test_annoys_file_is_built_once_for_builds_devices_and_the_gate(
+    shop: SyntheticShop, store: Store, network: Model
+) -> None:
+    file = cache_path(store.index_dir, store.manifest(1))
+    built_ns = file.stat().st_mtime_ns
+    after = grown(shop, store, network, list(range(COUNT + 50)))
+    require_fit(store, 2)
+    searcher = Searcher()
+    activation = Activation(store, searcher)
+    assert activation.step() and activation.build_process_id is None
+    assert searcher.index is not None and searcher.index.backend == "annoy"
+    assert file.stat().st_mtime_ns == built_ns
+    vectors = load_snapshot(store, 2).vectors[:COUNT]
+    build_file(vectors[::-1], file, after.search.n_trees)
+    with pytest.raises(BadContentError, match="build it again with --compact"):
+        require_fit(store, 2)
+    file.unlink()
+    require_fit(store, 2)
+
+
+def test_a_build_leaves_no_annoy_file_of_older_generations(shop: SyntheticShop, store: Store, network: Model) -> None:
+    made, _ = build_synthetic(shop, shop.views(range(COUNT - 300)), store, network, compact=True)
+    assert list(store.index_dir.glob("annoy/*.ann")) == [cache_path(store.index_dir, made.manifest)]
 
 
 def test_the_same_catalog_again_changes_nothing(shop: SyntheticShop, store: Store, network: Model) -> None:

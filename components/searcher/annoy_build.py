@@ -16,7 +16,6 @@ def main(index_dir: Path, seq: int) -> int:
     try:
         snapshot = load_snapshot(Store(index_dir), seq)
         path = cache_path(index_dir, snapshot.manifest)
-        path.parent.mkdir(parents=True, exist_ok=True)
         build_file(snapshot.vectors[: snapshot.base], path, snapshot.manifest.search.n_trees)
     except (LookalikeError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -48,6 +48,7 @@ def build_file(vectors: Vectors, path: Path, n_trees: int) -> None:
     for ordinal, vector in enumerate(vectors):
         index.add_item(ordinal, vector.tolist())
     index.build(n_trees, n_jobs=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     index.save(str(aside))
     write_whole(_noted(path), _digest(aside).encode())
@@ -70,6 +71,16 @@ def open_cached(path: Path, dim: int) -> AnnoyCandidates | None:
     return AnnoyCandidates(path, dim) if whole else None
 
 
+def open_or_build(path: Path, vectors: Vectors, n_trees: int) -> AnnoyCandidates:
+    """The index in the file of these (n, dim) vectors, which is built where it is not there whole. Raises OSError."""
+    dim = vectors.shape[1]
+    candidates = open_cached(path, dim)
+    if candidates is None:
+        build_file(vectors, path, n_trees)
+        candidates = AnnoyCandidates(path, dim)
+    return candidates
+
+
 class AnnoyBuild:
     """Builds the Annoy file of generation ``seq`` in a child process at low priority. Raises OSError."""
 
@@ -77,8 +88,7 @@ class AnnoyBuild:
         self.path = cache_path(index_dir, manifest)
         """Where the file will be."""
         self._seq = manifest.seq
-        for left in self.path.parent.glob(".*"):  # by a child that was killed
-            left.unlink(missing_ok=True)
+        _remove_left(self.path.parent)
         self._child = start_module(
             "components.searcher.annoy_build",
             str(index_dir),
@@ -118,6 +128,14 @@ def remove_others(keep: set[Path]) -> None:
                 log.info("removing the Annoy file %s of an older generation", path.name)
                 path.unlink(missing_ok=True)
                 _noted(path).unlink(missing_ok=True)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what builds left that were killed, not what a builder beside this process is writing."""
+    for left in folder.glob(".*"):
+        pid = left.name.rpartition(".")[2].partition("-")[0]
+        if not (pid.isdecimal() and Path("/proc", pid).exists()):
+            left.unlink(missing_ok=True)
 
 
 def _noted(path: Path) -> Path:

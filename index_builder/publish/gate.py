@@ -2,6 +2,7 @@
 
 from cloud_sync.index.probe import check
 from components.core.errors import BadContentError
+from components.searcher.annoy_index import cache_path
 from components.searcher.snapshot import load_snapshot
 from components.store import Store
 from index_builder.tuning import Lot, recall_of
@@ -13,7 +14,10 @@ def require_fit(store: Store, seq: int) -> None:
     """Raise a BadContentError unless a device would take the generation, and Annoy finds what an exact scan finds."""
     check(store, seq)
     snapshot = load_snapshot(store, seq)
-    require_recall(recall_of(snapshot.vectors, snapshot.manifest.search, Lot(snapshot.base, snapshot.alive)))
+    kept = cache_path(store.index_dir, snapshot.manifest)
+    annoy_file = kept if kept.exists() else None  # to publish writes nothing beside the index
+    lot = Lot(snapshot.base, snapshot.alive)
+    require_recall(recall_of(snapshot.vectors, snapshot.manifest.search, lot, annoy_file))
 
 
 def require_recall(recall: float) -> None:
