@@ -104,8 +104,16 @@ def test_a_device_follows_what_was_published_from_the_readme(command: str, home:
     long = re.sub(r"--seconds \d+", "--seconds 150", command)
     command = f"{long} --set dashboard.port={free_port()}".replace("$PWD", str(home))
     device = subprocess.Popen(command.split(), cwd=home, stdout=subprocess.DEVNULL)
+
+    def uses(generation: int) -> bool:
+        state = read_state(home / "my-device" / "index")
+        return state is not None and state.active == generation
+
+    (publish,) = (c for c in COMMANDS if "index_builder publish " in c)
     try:
-        wait_for(lambda: (state := read_state(home / "my-device" / "index")) and state.active, "the index came", 120)
+        wait_for(lambda: uses(1), "the index came", 120)
+        assert "Published as generation 2" in run(f"{publish} --seq 2", home)  # the calibrated one
+        wait_for(lambda: uses(2), "it changed over", 40)
     finally:
         device.terminate()
         device.wait(20)
