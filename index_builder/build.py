@@ -40,8 +40,8 @@ class BuildOptions:
     max_dim: int = 256
     camera_views: int = MOST_VIEWS
     """How many camera views to render of a studio picture at most."""
-    taught: Path | None = None
-    """What was taught at cameras, to be taken over."""
+    taught: str | None = None
+    """Where what was taught at cameras lies, to be taken over."""
     wrong_on_unknown: float | None = None
     """The share of the pictures of unknown items that may be answered; None: as pays."""
     compact: bool = False

@@ -39,7 +39,10 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         help=f"views by a camera to imagine of each picture, to learn from (default: {MOST_VIEWS}, fewer are faster)",
     )
     parser.add_argument(
-        "--taught", type=Path, metavar="FILE", help="take over what `python -m components.searcher taught export` wrote"
+        "--taught",
+        metavar="PLACE",
+        help="take over what was taught at cameras: the file that `python -m components.searcher taught export` wrote, "
+        "or what the cloud received of the devices, s3://bucket/taught or a folder with a copy of it",
     )
     add_wrong_on_unknown(parser)
     parser.add_argument(

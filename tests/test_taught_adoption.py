@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.core.errors import BadContentError, FormatError
+from components.core.errors import FormatError
 from components.searcher import taught_cli
 from components.store import Store
 from index_builder.catalog import Entry, Picture
@@ -32,7 +32,7 @@ def test_taught_items_and_views_added_to_catalog_items_are_adopted(device: Devic
     device.do("begin", item_id="item-7")
     device.show(sides(2)[0])
     device.do("view", item_id="item-7")
-    adopted = adopt(exported(device, tmp_path / "taught.zip"), CATALOG, MODEL, Store(tmp_path / "out"))
+    adopted = adopt(str(exported(device, tmp_path / "taught.zip")), CATALOG, MODEL, Store(tmp_path / "out"))
     assert adopted.failures == []
     assert [each.entry.item_id for each in adopted.views] == ["item-7", own, own, own]
     assert all(each.picture.by_camera for each in adopted.views)
@@ -49,7 +49,7 @@ def test_adopted_views_stand_behind_those_of_their_item(device: Device, tmp_path
     device.do("begin", item_id="item-7")
     device.show(sides(2)[0])
     device.do("view", item_id="item-7")
-    adopted = adopt(exported(device, tmp_path / "taught.zip"), CATALOG, MODEL, Store(tmp_path / "out")).views
+    adopted = adopt(str(exported(device, tmp_path / "taught.zip")), CATALOG, MODEL, Store(tmp_path / "out")).views
     studio = [dataclasses.replace(adopted[0], entry=CATALOG[n], picture=Picture(f"{n}.jpg")) for n in (6, 7, 8)]
     together = joined(studio, adopted)
     assert [each.entry.item_id for each in together] == ["item-6", "item-7", "item-7", "item-8", own, own, own]
@@ -62,7 +62,7 @@ def test_what_is_hidden_removed_or_not_confirmed_stays_on_its_device(device: Dev
     device.do("remove", item_id=removed)
     device.do("edit", item_id="item-3", title="Ours")
     device.store.change("feedback", 1.0, views=[view("item-3", state="quarantined", source="confirmed")])
-    adopted = adopt(exported(device, tmp_path / "taught.zip"), CATALOG, MODEL, Store(tmp_path / "out"))
+    adopted = adopt(str(exported(device, tmp_path / "taught.zip")), CATALOG, MODEL, Store(tmp_path / "out"))
     assert (adopted.views, adopted.failures) == ([], [])
 
 
@@ -70,7 +70,7 @@ def test_views_of_another_model_or_of_an_item_that_is_gone_are_listed(device: De
     views = [view("tea", model="b" * 64, view_id="v1"), view("item-99", view_id="v2")]
     device.store.change("view", 1.0, items=[item("tea"), item("item-99", own=False)], views=views)
     path = exported(device, tmp_path / "taught.zip")
-    adopted = adopt(path, CATALOG, MODEL, Store(tmp_path / "out"))
+    adopted = adopt(str(path), CATALOG, MODEL, Store(tmp_path / "out"))
     assert adopted.views == []
     assert [(failure.item_id, failure.picture) for failure in adopted.failures] == [
         ("item-99", f"{path}#v2"),
@@ -79,11 +79,15 @@ def test_views_of_another_model_or_of_an_item_that_is_gone_are_listed(device: De
     assert "was taught with model bbbbbbbbbbbb" in adopted.failures[1].reason
 
 
-def test_an_id_that_the_catalog_gave_to_another_item_is_refused(device: Device, tmp_path: Path) -> None:
+def test_an_id_that_the_catalog_gave_to_another_item_is_listed_and_a_damaged_file_refused(
+    device: Device, tmp_path: Path
+) -> None:
     own = device.teach(sides(1), "Tea")
     path = exported(device, tmp_path / "taught.zip")
-    with pytest.raises(BadContentError, match=own):
-        adopt(path, [dataclasses.replace(CATALOG[0], item_id=own)], MODEL, Store(tmp_path / "out"))
+    adopted = adopt(str(path), [dataclasses.replace(CATALOG[0], item_id=own)], MODEL, Store(tmp_path / "out"))
+    assert adopted.views == []
+    assert [failure.item_id for failure in adopted.failures] == [own] * 3
+    assert "rename that one" in adopted.failures[0].reason
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(FormatError):
-        adopt(path, CATALOG, MODEL, Store(tmp_path / "out"))
+        adopt(str(path), CATALOG, MODEL, Store(tmp_path / "out"))

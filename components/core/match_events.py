@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from components.core.messages import Embedding, Match, Query, SearchResult
 
 STAYED_EVERY_S = 60.0
@@ -72,6 +74,11 @@ def as_json(document: object) -> bytes:
 def packed(embedding: Embedding) -> str:
     """``embedding`` as text: base64 of little-endian fp16."""
     return base64.b64encode(embedding.astype("<f2").tobytes()).decode("ascii")
+
+
+def unpacked(said: str) -> Embedding:
+    """The embedding that was ``packed``; raises ValueError where ``said`` is none."""
+    return np.frombuffer(base64.b64decode(said, validate=True), "<f2").astype(np.float32)
 
 
 @dataclass

@@ -2,10 +2,11 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from components.core.errors import MessageError
+from components.core.errors import FormatError, MessageError
 from components.core.fields import count, text
 from components.core.match_events import as_json
 
@@ -103,6 +104,36 @@ class Batch:
         head = {"version": VERSION, "kind": kind, "thing": thing, "epoch": epoch}
         head |= {"first_seq": first_seq, "last_seq": last_seq}
         return as_json(head)[:-1] + b',"events":[' + b",".join(map(_numbered, self.rows)) + b"]}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A batch as the cloud has kept it."""
+
+    thing: str
+    epoch: str
+    kind: str
+    first_seq: int
+    last_seq: int
+    events: Mapping[int, Mapping[str, Any]]
+    """By their numbers."""
+
+    @classmethod
+    def of(cls, data: bytes) -> "Kept":
+        """What ``data`` says; raises FormatError where it is no batch, or one of another version."""
+        try:
+            said = json.loads(data)
+            if (version := count(said["version"])) != VERSION:
+                raise FormatError(f"the batch has version {version}; this version reads {VERSION}: update it")
+            first_seq, last_seq = count(said["first_seq"]), count(said["last_seq"])
+            thing, epoch, kind = (text(said[name]) for name in ("thing", "epoch", "kind"))
+            events = {count(one["seq"]): one for one in said["events"]}
+            outside = [seq for seq in events if not first_seq <= seq <= last_seq]
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise FormatError(f"this is no batch of events ({error!r:.100})") from error
+        if outside or not events:
+            raise FormatError(f"the batch does not hold events {first_seq} to {last_seq}, of which it speaks")
+        return cls(thing, epoch, kind, first_seq, last_seq, events)
 
 
 def batches(rows: Iterable[Row]) -> Iterator[Batch]:

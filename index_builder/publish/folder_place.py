@@ -34,9 +34,11 @@ class FolderPlace:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Every file under ``folder``, by its path."""
-        with self._converting():
-            files = [path for path in (self._folder / folder).rglob("*") if path.name[0] != "." and path.is_file()]
-            return {path.relative_to(self._folder).as_posix(): path.stat().st_size for path in files}
+        return {path: file.st_size for path, file in self._files(folder).items()}
+
+    def written(self) -> dict[str, float]:
+        """Every file, by its path, with when it was written: seconds since 1970."""
+        return {path: file.st_mtime for path, file in self._files("").items()}
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file whose name tells its content."""
@@ -54,6 +56,11 @@ class FolderPlace:
             if there != old:
                 raise TakenError(file)
             write_whole(file, new, durable=True)
+
+    def _files(self, folder: str) -> dict[str, os.stat_result]:
+        with self._converting():
+            files = [path for path in (self._folder / folder).rglob("*") if path.name[0] != "." and path.is_file()]
+            return {path.relative_to(self._folder).as_posix(): path.stat() for path in files}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -53,12 +53,11 @@ class S3Place:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Every file under ``folder``, by its path."""
-        with self._converting(folder):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"{self._prefix}{folder.rstrip('/')}/"
-            )
-            found = [one for page in pages for one in page.get("Contents", ())]
-        return {one["Key"].removeprefix(self._prefix): int(one["Size"]) for one in found}
+        return {path: int(one["Size"]) for path, one in self._objects(f"{folder.rstrip('/')}/").items()}
+
+    def written(self) -> dict[str, float]:
+        """Every object, by its path, with when it was written: seconds since 1970."""
+        return {path: one["LastModified"].timestamp() for path, one in self._objects("").items()}
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file whose name tells its content."""
@@ -82,6 +81,14 @@ class S3Place:
         except TakenError:
             if self._read(path, len(new) + 2**20)[0] != new:  # the answer to our own first try may have been lost
                 raise
+
+    def _objects(self, prefix: str) -> dict[str, Any]:
+        with self._converting(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            found = [one for page in pages for one in page.get("Contents", ())]
+        return {one["Key"].removeprefix(self._prefix): one for one in found}
 
     def _read(self, path: str, max_bytes: int) -> tuple[bytes, str]:
         with self._converting(path):
