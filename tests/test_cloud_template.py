@@ -18,7 +18,7 @@ from iot_rules import Cloud
 
 from cloud_sync.drain import acknowledgement_topic, outbox_topic
 from cloud_sync.shadow import shadow_topic
-from components.core.outbox_documents import FULL, KINDS, Acknowledgement, Batch, Gap, Row
+from components.core.outbox_documents import FULL, KINDS, TAUGHT, Acknowledgement, Batch, Gap, Row
 from components.nucleus.access import MQTT
 from components.nucleus.recipe import load_recipes
 
@@ -81,11 +81,12 @@ def test_nobody_reaches_a_bucket_without_tls(bucket: str, action: str) -> None:
     assert not is_allowed(policies, action, resource, {"aws:SecureTransport": "false"})
 
 
-def test_index_and_components_never_expire_and_events_do() -> None:
+def test_index_components_and_taught_items_never_expire_and_other_events_do() -> None:
     for rule in STACK.properties("Artifacts")["LifecycleConfiguration"]["Rules"]:
         assert not {"ExpirationInDays", "ExpirationDate"} & set(rule)
-    (rule,) = Stack(KeepEventsDays="30").properties("Events")["LifecycleConfiguration"]["Rules"]
-    assert rule["ExpirationInDays"] == "30"
+    rules = Stack(KeepEventsDays="30").properties("Events")["LifecycleConfiguration"]["Rules"]
+    expiring = {rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert expiring == {f"{kind}/": "30" for kind in KINDS if kind != TAUGHT}
 
 
 # -- what a device may ------------------------------------------------------------------------------------------------
