@@ -28,8 +28,8 @@ def bring(arguments: Sequence[str]) -> int:
     )
     if not (VERSION.fullmatch(args.version) and CHANNEL.fullmatch(args.channel)):
         raise ConfigurationError(
-            f"There is no version {args.version!r} of a channel {args.channel!r}: a version is latest or a number, "
-            "a channel has a to z, 0 to 9 and -."
+            f"There is no version {args.version!r} of a channel {args.channel!r}: a version is latest or a number "
+            "from 1 on, a channel has a to z, 0 to 9 and -."
         )
     _require_readable(args.index_dir)
     kept = args.index_dir / "tuf" / args.channel / _KEPT_ROOT
