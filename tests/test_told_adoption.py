@@ -21,7 +21,7 @@ from update_kit import confirmed, passed
 from cloud_sync.drain import outbox_topic
 from cloud_sync.index.orders import UPDATE, Orders
 from components.catalog import load_catalog
-from components.core.errors import BadContentError, ConfigurationError, LookalikeError, UnavailableError
+from components.core.errors import BadContentError, ConfigurationError, FormatError, LookalikeError, UnavailableError
 from components.core.outbox_documents import REFUSED, TAUGHT, Batch, batches
 from components.featurizer.embedder import Embedder
 from components.featurizer.model import Model
@@ -30,6 +30,7 @@ from components.searcher import taught_cli
 from components.searcher.taught_upstream import TaughtUpstream
 from components.store import Store
 from dashboard.views import item_view
+from index_builder import taught_places
 from index_builder.catalog import Entry
 from index_builder.cli import main
 from index_builder.inspection import inspect
@@ -342,10 +343,39 @@ def test_a_place_without_what_devices_told_is_one_sentence(
         ("s3://no-such-bucket/taught", UnavailableError, "no-such-bucket.*look at the name of the bucket"),
         ("s3:/taught", ConfigurationError, "expected s3://bucket/prefix"),
         (str(tmp_path / "nowhere"), UnavailableError, "cannot be read"),
+        (str(tmp_path / ("n" * 300)), UnavailableError, "cannot be read"),
     ]
     for place, error, why in expected:
         with pytest.raises(error, match=why):
             adopt(place, CATALOG, MODEL, Store(tmp_path / "out"))
+
+
+def test_a_device_s_folder_that_may_not_be_looked_into_does_not_pass_for_empty(
+    kiosk: Kiosk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kiosk.teach(sides(1), "Tea")
+    write_tree(tmp_path / "taught", kiosk.tell())
+    closed = tmp_path / "taught" / "kiosk-2"
+    closed.mkdir(mode=0)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # its parents are for their owner alone
+    me = os.geteuid()
+    os.seteuid(me or 65534)
+    try:
+        with pytest.raises(UnavailableError, match=r"taught/kiosk-2 cannot be read \(Permission denied\)"):
+            adopt("taught", CATALOG, MODEL, Store(tmp_path / "out"))
+    finally:
+        os.seteuid(me)
+        closed.chmod(0o755)
+
+
+def test_more_batches_than_a_build_takes_are_refused(
+    kiosk: Kiosk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kiosk.teach(sides(1), "Tea")
+    monkeypatch.setattr(taught_places, "MAX_BATCHES", 3)
+    with pytest.raises(FormatError, match="more than 3 batches"):
+        adopted(tmp_path, kiosk.tell(alone=True))
 
 
 def picture(seed: int) -> Any:

@@ -59,8 +59,9 @@ class FolderPlace:
 
     def _files(self, folder: str) -> dict[str, os.stat_result]:
         with self._converting():
-            files = [path for path in (self._folder / folder).rglob("*") if path.name[0] != "." and path.is_file()]
-            return {path.relative_to(self._folder).as_posix(): path.stat() for path in files}
+            every = os.walk(self._folder / folder, onerror=_refuse_unless_missing)
+            files = [Path(parent, name) for parent, _, names in every for name in names if name[0] != "."]
+            return {path.relative_to(self._folder).as_posix(): path.stat() for path in files if path.is_file()}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -82,3 +83,11 @@ class FolderPlace:
                 f"{self._folder} cannot be used ({error.strerror}): choose a folder that you may write to, on a disk "
                 "with room."
             ) from error
+
+
+def _refuse_unless_missing(error: OSError) -> None:
+    """What may not be looked into must not pass for empty."""
+    if not isinstance(error, FileNotFoundError):
+        raise UnavailableError(
+            f"{error.filename} cannot be read ({error.strerror}): look at its permissions."
+        ) from error
