@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.index import fetching, pace
+from cloud_sync import pace
+from cloud_sync.index import fetching
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import Wanted
-from cloud_sync.index.pace import Pace
+from cloud_sync.pace import Pace
 from cloud_sync.sources import Source, open_source, read_small, s3
 from components.core.errors import LookalikeError
 from components.store import Store

@@ -18,9 +18,9 @@ from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import Wanted
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import UPDATE, Orders, Outcome, Step
-from cloud_sync.index.pace import PATIENCE_S, Pace
 from cloud_sync.index.window import Window
 from cloud_sync.index.worker import work
+from cloud_sync.pace import PATIENCE_S, Pace
 from cloud_sync.sources import Opened, open_source, read_small
 from cloud_sync.status_event import EARLIEST_WALL_S
 from components.child import start_child

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.index import pace
+from cloud_sync import pace
 from cloud_sync.sources import open_source, read_small
 from cloud_sync.sources.opened import Opened, first_bytes
 from components.core.errors import ConfigurationError, FormatError, NotThereError, UnavailableError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cloud_sync.index.generation_objects import Wanted
-from cloud_sync.index.pace import Deadline, Pace
+from cloud_sync.pace import Deadline, Pace
 from cloud_sync.sources import Opened, Source
 from components.core.errors import FormatError, NotThereError, UnavailableError
 from components.files import make_durable, write_whole

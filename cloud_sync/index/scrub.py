@@ -11,8 +11,8 @@ from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import Wanted, named, pictured
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import Orders, Outcome
-from cloud_sync.index.pace import Pace
 from cloud_sync.index.recovery import is_whole, known_state
+from cloud_sync.pace import Pace
 from cloud_sync.sources import Source, open_source
 from components.core.errors import FormatError, LookalikeError
 from components.index_state import write_state

@@ -20,10 +20,10 @@ from cloud_sync.index.generation_objects import (
 )
 from cloud_sync.index.lock import locked
 from cloud_sync.index.orders import LATEST, Orders, Outcome
-from cloud_sync.index.pace import Pace
 from cloud_sync.index.probing import probe_generation
 from cloud_sync.index.recovery import known_state
 from cloud_sync.index.room import annoy_bytes, require_room
+from cloud_sync.pace import Pace
 from cloud_sync.sources import Source, open_source, read_small
 from cloud_sync.trust import Trust
 from components.core.errors import BadContentError, LookalikeError, NotThereError, StaleError, UnavailableError

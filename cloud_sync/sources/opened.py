@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cloud_sync.index.pace import Deadline, Pace
+from cloud_sync.pace import Deadline, Pace
 from components.core.errors import FormatError, UnavailableError
 
 PART_BYTES = 64 * 1024

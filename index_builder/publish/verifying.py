@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cloud_sync.index.fetching import Fetcher
 from cloud_sync.index.generation_objects import named, pictured
-from cloud_sync.index.pace import Pace
+from cloud_sync.pace import Pace
 from cloud_sync.sources import Source, read_small
 from cloud_sync.trust import Trust
 from components.core.errors import NotThereError
