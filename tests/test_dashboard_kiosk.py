@@ -90,6 +90,16 @@ def test_result_is_shown_and_cleared_when_it_is_stale(device: Device, page: Brow
 
 
 @needs_chromium
+def test_item_without_a_picture_shows_the_first_letter_of_its_title(device: Device, page: Browser) -> None:
+    visible = "[...document.querySelectorAll('#hero .picture > *')].filter(e => e.getBoundingClientRect().width)"
+    with shown(device, lambda i: result(f"q{i}")):
+        page.wait_for(f"{TITLE} === 'Apple' && {visible}.map(e => e.id).join() === 'hero-picture'")
+    with shown(device, lambda i: result(f"q{i}", "pear")):
+        page.wait_for(f"{TITLE} === 'Pear' && {visible}.map(e => e.textContent).join() === 'P'")
+    assert page.errors == []
+
+
+@needs_chromium
 def test_title_that_is_markup_is_shown_as_text(device: Device, page: Browser) -> None:
     with shown(device, lambda i: result(f"q{i}", "evil")):
         page.wait_for(f"{TITLE}.startsWith('<img src=x')")
