@@ -148,10 +148,11 @@ class Updates:
         failed = outcome.state == "failed"
         pause_s = self._schedule.after_failure_s() if failed else self._schedule.after_success_s()
         self._poll_at_s = self._clocks.monotonic_s() + pause_s
-        if (outcome.state, outcome.reason) != ("refused", self._outcome.reason):  # that it went back says more
-            self._outcome = outcome
-        if outcome.reason:
+        if (outcome.state, outcome.reason) == ("refused", self._outcome.reason):
+            return  # that it went back says more
+        if outcome.reason and outcome != self._outcome:
             log.warning("%s", outcome.reason)
+        self._outcome = outcome
 
     def _scrub(self, stop: threading.Event) -> None:
         outcome = self._work(SCRUB, stop.is_set)

@@ -149,6 +149,8 @@ def test_what_cannot_be_done_is_one_sentence_and_deploys_nothing(
         (("latest",), "expected a number from 1 on"),
         (("42", "--share", "90"), "expected a number above 0, up to 1"),
         (("42", "--share", "x"), "expected a number above 0, up to 1"),
+        (("42", "--hours", "-1"), "expected hours from 0 on"),
+        (("42", "--silent-hours", "inf"), "expected hours from 0 on"),
     ],
 )
 def test_what_no_promotion_can_be_is_told_before_aws_is_asked(wrong: tuple[str, ...], why: str) -> None:

@@ -74,7 +74,7 @@ def test_a_generation_that_serves_well_is_kept_and_older_ones_are_removed(publis
 
 
 def test_a_generation_that_the_searcher_gives_up_is_given_back_and_not_tried_again(
-    publisher: Publisher, device: Path
+    publisher: Publisher, device: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher.offer(1)
     with running(configured(publisher, device)) as updates:
@@ -92,6 +92,9 @@ def test_a_generation_that_the_searcher_gives_up_is_given_back_and_not_tried_aga
         time.sleep(3)
         report = updates.report()
     assert (report.active, report.state) == (1, "rolled_back"), "the next polls do not try it again"
+    assert [record.name for record in caplog.records if "again and again" in record.message] == [
+        "cloud_sync.index.transitions"
+    ], "and do not say it again"
     assert Store(device).active() == 1
     assert Store(device).seqs() == (1,)
 

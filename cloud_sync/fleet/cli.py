@@ -83,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--from", dest="of", required=True, metavar="GROUP", help="that has proved it, like canary")
     add("--to", required=True, metavar="GROUP", help="that shall get it, like early")
     add("--share", type=_share, default=Bar.share, help="of the devices that must run it; default: %(default)s")
-    add("--hours", type=float, default=Bar.hours, help="that they must have run it; default: %(default)s")
-    add("--silent-hours", type=float, default=Bar.silent_hours, help="a device silent for longer does not count")
+    add("--hours", type=_hours, default=Bar.hours, help="that they must have run it; default: %(default)s")
+    add("--silent-hours", type=_hours, default=Bar.silent_hours, help="a device silent for longer does not count")
     add("--dry-run", action="store_true", help="check, and say what would be deployed")
     promote.set_defaults(command=_promote)
     for one in (status, promote):
@@ -106,4 +106,14 @@ def _share(text: str) -> float:
         value = 0.0
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no share; expected a number above 0, up to 1")
+    return value
+
+
+def _hours(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected hours from 0 on")
     return value
