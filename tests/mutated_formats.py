@@ -171,9 +171,14 @@ def _manifest_of(folder: Path) -> tuple[Store, Manifest]:
 
 def _manifest(folder: Path) -> Format:
     _, manifest = _manifest_of(folder)
-    return Format(
-        encode_manifest(manifest), (damaged, damaged_json), lambda data: encode_manifest(decode_manifest(data))
-    )
+
+    def read(data: bytes) -> None:
+        said = decode_manifest(data)
+        numbers = (said.seq, said.dim, said.items, said.views, *said.tombstones)
+        assert all(type(number) is int and number >= 0 for number in numbers), "what counts is no number"
+        encode_manifest(said)
+
+    return Format(encode_manifest(manifest), (damaged, damaged_json), read)
 
 
 def _generation(folder: Path) -> Format:
