@@ -13,7 +13,7 @@ import numpy as np
 
 from components.core.segments import Vectors
 from components.searcher.activation import Activation
-from components.searcher.annoy_index import AnnoyCandidates, build_file, cache_path
+from components.searcher.annoy_index import AnnoyCandidates, cache_path, open_or_build
 from components.searcher.index import Index
 from components.searcher.searcher import Searcher
 from components.searcher.snapshot import Snapshot, load_snapshot
@@ -144,10 +144,7 @@ class _Course:
 
     def annoy(self, snapshot: Snapshot) -> AnnoyCandidates:
         path = cache_path(self.store.index_dir, snapshot.manifest)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            build_file(snapshot.vectors[: snapshot.base], path, snapshot.manifest.search.n_trees)
-        return AnnoyCandidates(path, snapshot.manifest.dim)
+        return open_or_build(path, snapshot.vectors[: snapshot.base], snapshot.manifest.search.n_trees)
 
 
 def _settle(activation: Activation, searcher: Searcher) -> None:
