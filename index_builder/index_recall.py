@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.searcher.annoy_index import AnnoyCandidates, build_file
+from components.searcher.annoy_index import cache_path, open_or_build
 from components.searcher.index import Index
 from index_builder.answers import Run
 from index_builder.tuning import SAME_SCORE
@@ -17,9 +17,10 @@ def recall_of(run: Run) -> float:
     if not snapshot.annoy_pays:
         return 1.0
     with TemporaryDirectory(prefix="lookalike-") as folder:
-        path = Path(folder) / "index.ann"
-        build_file(snapshot.vectors[: snapshot.base], path, snapshot.manifest.search.n_trees)
-        index = Index(snapshot, AnnoyCandidates(path, snapshot.manifest.dim))
+        kept = cache_path(run.store.index_dir, snapshot.manifest)
+        path = kept if kept.exists() else Path(folder) / "index.ann"  # to evaluate writes nothing beside the index
+        annoy = open_or_build(path, snapshot.vectors[: snapshot.base], snapshot.manifest.search.n_trees)
+        index = Index(snapshot, annoy)
         wanted = found = 0
         for answer, query in zip(run.answers, run.queries, strict=True):
             best = answer.matches[:RECALL_AT]
