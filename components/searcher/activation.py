@@ -188,10 +188,7 @@ class Activation:
 
     def _forget_others(self, path: Path) -> None:
         self._annoy_files = [path, *(other for other in self._annoy_files[:1] if other != path)]
-        try:
-            remove_others(set(self._annoy_files))
-        except OSError as error:  # the next generation's turn removes them; no search is the worse for it
-            log.warning("An older Annoy file stays on the disk: %s", error)
+        remove_others(set(self._annoy_files))
 
 
 def _said(problem: str, before: str) -> str:

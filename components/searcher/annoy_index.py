@@ -121,13 +121,16 @@ class AnnoyBuild:
 
 
 def remove_others(keep: set[Path]) -> None:
-    """Remove the cached files of generations that are no longer in use."""
+    """Remove the cached files of generations that are no longer in use; what cannot be removed stays, and is told."""
     for folder in {path.parent for path in keep}:
         for path in folder.glob("*.ann"):
             if path not in keep:
                 log.info("removing the Annoy file %s of an older generation", path.name)
-                path.unlink(missing_ok=True)
-                _noted(path).unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                    _noted(path).unlink(missing_ok=True)
+                except OSError as error:  # the next generation's turn removes it; no search is the worse for it
+                    log.warning("An older Annoy file stays on the disk: %s", error)
 
 
 def _remove_left(folder: Path) -> None:
